@@ -1,0 +1,45 @@
+"""The bit-level circuit that every model lowers to and every back end reads. No torch here."""
+
+from lutra.circuit._builder import Builder, pack_tables
+from lutra.circuit._circuit import MAX_FAN_IN, Circuit, Output, operands, sum_range
+from lutra.circuit._evaluate import evaluate, evaluate_bits, pack_words, read_words
+from lutra.circuit._file import load, save
+from lutra.circuit._ops import Argmax, Code, Compare, Encode, Lut, Op, Sum, Words
+from lutra.circuit._statistics import (
+    OpStatistics,
+    Statistics,
+    lut6_worst_case,
+    op_levels,
+    statistics,
+)
+from lutra.circuit._subcircuit import subcircuit
+
+__all__ = [
+    "MAX_FAN_IN",
+    "Argmax",
+    "Builder",
+    "Circuit",
+    "Code",
+    "Compare",
+    "Encode",
+    "Lut",
+    "Op",
+    "OpStatistics",
+    "Output",
+    "Statistics",
+    "Sum",
+    "Words",
+    "evaluate",
+    "evaluate_bits",
+    "load",
+    "lut6_worst_case",
+    "op_levels",
+    "operands",
+    "pack_tables",
+    "pack_words",
+    "read_words",
+    "save",
+    "statistics",
+    "subcircuit",
+    "sum_range",
+]

@@ -1,0 +1,46 @@
+"""Cutting a circuit into parts: encoder, core, head, or a single level."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from lutra.circuit._circuit import Circuit, Output, operands
+from lutra.circuit._ops import Lut, Op, Sum, Words
+
+__all__ = ["subcircuit"]
+
+
+def subcircuit(circuit: Circuit, numbers: Sequence[int], name: str) -> Circuit:
+    """Return the circuit made of the operations ``numbers`` alone, in order.
+
+    Bits that they read from elsewhere become one-bit input words, in ascending order of their
+    number in the whole circuit; bits that are read outside, or leave the circuit, become outputs:
+    one output ``y``, in ascending order too.
+    """
+    own = [np.arange(circuit.starts[i], circuit.starts[i] + circuit.ops[i].size) for i in numbers]
+    made = np.concatenate(own) if own else np.zeros(0, np.int64)
+    kept = set(numbers)
+    read = [operands(circuit.ops[i]) for i in numbers]
+    needed = np.setdiff1d(np.concatenate(read) if read else made, made)
+    outside = [operands(op) for i, op in enumerate(circuit.ops) if i not in kept]
+    outside += [output.words.bits.reshape(-1) for output in circuit.outputs]
+    leaving = np.intersect1d(np.concatenate(outside), made)
+    new = np.full(circuit.bits, -1, np.int64)
+    new[needed] = np.arange(len(needed))
+    new[made] = len(needed) + np.arange(len(made))
+    stages = np.asarray([circuit.stages[i] for i in numbers], np.int64)
+    return Circuit(
+        name,
+        len(needed),
+        1,
+        tuple(_renumber(circuit.ops[i], new) for i in numbers),
+        (Output("y", Words(new[leaving][:, None])),),
+        stages=tuple(int(s) for s in stages - stages.min(initial=circuit.stages[-1])),
+    )
+
+
+def _renumber(op: Op, new: np.ndarray) -> Op:
+    if isinstance(op, Lut | Sum):
+        return replace(op, wires=new[op.wires])
+    return replace(op, words=Words(new[op.words.bits], op.words.signed))
