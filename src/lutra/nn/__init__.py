@@ -1,1 +1,26 @@
-"""To be filled."""
+"""Trainable networks of lookup tables, in plain torch."""
+
+from lutra.nn._dense import DenseLayer
+from lutra.nn._encoders import InputEncoder, LearnedEncoder, UniformEncoder
+from lutra.nn._functions import SkipMlp
+from lutra.nn._model import LutModel
+from lutra.nn._norm import BatchNorm
+from lutra.nn._quantiser import Quantiser
+from lutra.nn._signal import Signal
+from lutra.nn._table_layer import TableLayer
+from lutra.nn._wiring import random_wiring, tree_wiring
+
+__all__ = [
+    "BatchNorm",
+    "DenseLayer",
+    "InputEncoder",
+    "LearnedEncoder",
+    "LutModel",
+    "Quantiser",
+    "Signal",
+    "SkipMlp",
+    "TableLayer",
+    "UniformEncoder",
+    "random_wiring",
+    "tree_wiring",
+]

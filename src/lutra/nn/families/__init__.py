@@ -1,1 +1,5 @@
-"""To be filled."""
+"""The published families; one file each."""
+
+from lutra.nn.families.neuralut_assemble import Level, NeuraLutAssemble
+
+__all__ = ["Level", "NeuraLutAssemble"]

@@ -1,0 +1,126 @@
+"""Input encoders: fixed-point features -> codes, exactly as the circuit's comparators do it."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lutra.circuit import Builder, Code, Encode, Words
+from lutra.nn._norm import BatchNorm
+from lutra.nn._quantiser import Quantiser
+from lutra.nn._signal import Signal
+
+__all__ = ["InputEncoder", "LearnedEncoder", "UniformEncoder"]
+
+
+class InputEncoder(nn.Module):
+    """Maps raw fixed-point features, shape (features, batch), to a `Signal`.
+
+    Encoders are monotone in every feature, so that each code step is one threshold.
+
+    Parameters
+    ----------
+    scale, offset
+        Real value of a raw feature: ``raw * scale + offset``. Shape (features,).
+    width, signed
+        The raw word.
+    bits
+        Bits per code.
+    """
+
+    def __init__(self, scale: Tensor, offset: Tensor, width: int, signed: bool, bits: int) -> None:
+        super().__init__()
+        self.scale: Tensor
+        self.offset: Tensor
+        self.register_buffer("scale", scale.float()[:, None])
+        self.register_buffer("offset", offset.float()[:, None])
+        self.width, self.signed, self.bits = width, signed, bits
+
+    @property
+    def levels(self) -> Tensor:
+        """Real value of every code. Shape (2**bits,)."""
+        raise NotImplementedError
+
+    def forward(self, raw: Tensor) -> Signal:
+        """Encode a batch of raw features."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def thresholds(self) -> Tensor:
+        """Return the least raw value of each code above 0, by bisection. (features, 2**bits - 1).
+
+        A code that no raw value reaches gets the first value beyond the word.
+        """
+        low = -(1 << (self.width - 1)) if self.signed else 0
+        high = low + (1 << self.width)
+        features, steps = len(self.scale), (1 << self.bits) - 1
+        least = torch.full((features, steps), low)
+        most = torch.full((features, steps), high)
+        wanted = torch.arange(1, steps + 1).expand(features, steps)
+        training = self.training
+        self.eval()
+        for _ in range(self.width + 1):
+            middle = (least + most).div(2, rounding_mode="floor")
+            reached = self(middle.clamp(max=high - 1)).codes.long() >= wanted
+            least = torch.where(reached | (least == most), least, middle + 1)
+            most = torch.where(reached, middle, most)
+        self.train(training)
+        return most
+
+    def lower(self, builder: Builder) -> tuple[Words, Tensor]:
+        """Append the comparators; return the code words and the real value of every code."""
+        thresholds = self.thresholds().cpu().numpy().astype(np.int64)
+        levels = self.levels
+        step = float(levels[1] - levels[0])
+        code = Code(self.bits, round(float(levels[0]) / step), step)
+        op = Encode(builder.inputs, thresholds, name="encode", code=code)
+        return builder.add(op, self.bits), levels
+
+
+class LearnedEncoder(InputEncoder):
+    """Batch norm per feature, one learned shift, signed quantiser: the LogicNets lineage.
+
+    The norm's weight is used by its absolute value, which keeps the encoder monotone.
+    """
+
+    def __init__(self, scale: Tensor, offset: Tensor, width: int, signed: bool, bits: int) -> None:
+        super().__init__(scale, offset, width, signed, bits)
+        self.norm = BatchNorm(len(scale))
+        self.shift = nn.Parameter(torch.tensor(-0.25))
+        self.quantiser = Quantiser(bits, signed=True)
+
+    @property
+    def levels(self) -> Tensor:
+        """Real value of every code. Shape (2**bits,)."""
+        return self.quantiser.levels
+
+    def forward(self, raw: Tensor) -> Signal:
+        """Encode a batch of raw features, shape (features, batch)."""
+        x = raw * self.scale + self.offset
+        mean, variance = self.norm.statistics(x)
+        weight = self.norm.weight.abs() / (variance + self.norm.eps).sqrt()
+        x = (x - mean[:, None]) * weight[:, None] + self.norm.bias[:, None]
+        values, codes = self.quantiser(x + self.shift)
+        return Signal(codes, values, self.levels, self.bits)
+
+
+class UniformEncoder(InputEncoder):
+    """The top bits of the raw word: no arithmetic, no parameters, no hardware."""
+
+    def __init__(self, scale: Tensor, offset: Tensor, width: int, signed: bool, bits: int) -> None:
+        super().__init__(scale, offset, width, signed, bits)
+        if bits > width:
+            raise ValueError(f"{bits} code bits from raw words of {width} bits")
+
+    @property
+    def levels(self) -> Tensor:
+        """Real value of every code, evenly from -1 to 1. Shape (2**bits,)."""
+        return torch.linspace(
+            -1, 1, 1 << self.bits, dtype=self.scale.dtype, device=self.scale.device
+        )
+
+    def forward(self, raw: Tensor) -> Signal:
+        """Encode a batch of raw features, shape (features, batch)."""
+        raw = raw.long() + (1 << (self.width - 1) if self.signed else 0)
+        codes = raw >> (self.width - self.bits)
+        levels = self.levels
+        return Signal(codes.to(torch.uint8), levels[codes], levels, self.bits)

@@ -1,0 +1,94 @@
+"""A model: input encoder, levels of tables, class scores; and how it lowers to a circuit."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lutra.circuit import Builder, Circuit
+from lutra.errors import CircuitError
+from lutra.nn._dense import DenseLayer
+from lutra.nn._encoders import InputEncoder
+from lutra.nn._signal import Signal
+from lutra.nn._table_layer import TableLayer
+
+__all__ = ["LutModel"]
+
+
+class LutModel(nn.Module):
+    """Encoder, levels, and a scalar affine map from output codes to logits.
+
+    The affine map is monotone and the same for all classes, so it serves the loss alone and
+    never reaches hardware; the class is the argmax of the output codes.
+
+    Parameters
+    ----------
+    encoder
+        From raw fixed-point features to codes.
+    levels
+        Applied one after the other. Dense twins train but cannot be lowered.
+    """
+
+    def __init__(self, encoder: InputEncoder, levels: Sequence[TableLayer | DenseLayer]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.levels = nn.ModuleList(levels)
+        self.logit_shift = nn.Parameter(torch.tensor(0.0))
+        self.logit_scale = nn.Parameter(torch.tensor(1.0))
+
+    def forward(self, raw: Tensor) -> Tensor:
+        """Return logits (batch, classes) of raw features (batch, features)."""
+        return self._logits(self.signal(raw))
+
+    def forward_samples(self, raw: Tensor) -> Tensor:
+        """Return the same logits by per-sample evaluation of every level: the reference."""
+        signal = self.encoder(raw.T)
+        for level in self.levels:
+            signal = level.forward_samples(signal)  # pyright: ignore[reportCallIssue]
+        return self._logits(signal)
+
+    def signal(self, raw: Tensor) -> Signal:
+        """Return the output codes and values, feature-major."""
+        signal = self.encoder(raw.T)
+        for level in self.levels:
+            signal = level(signal)
+        return signal
+
+    @torch.no_grad()
+    def codes(self, raw: Tensor, batch: int = 2048) -> Tensor:
+        """Return the output codes in evaluation mode: (samples, classes), int64.
+
+        The training mode of every sub-module is as before afterwards.
+        """
+        modes = [(module, module.training) for module in self.modules()]
+        self.eval()
+        try:
+            parts = [self.signal(part).codes.T.long() for part in raw.split(batch)]
+        finally:
+            for module, mode in modes:
+                module.training = mode
+        return torch.cat(parts)
+
+    @torch.no_grad()
+    def lower(
+        self, name: str, classes: Sequence[str] = (), features: Sequence[str] = ()
+    ) -> Circuit:
+        """Return the circuit of the trained model: ``scores`` (output codes) and ``class``.
+
+        Raises
+        ------
+        CircuitError
+            A level has no tables (the dense phase of learned mapping).
+        """
+        encoder = self.encoder
+        builder = Builder(len(encoder.scale), encoder.width, encoder.signed, features)
+        words, values = encoder.lower(builder)
+        for number, level in enumerate(self.levels):
+            if not isinstance(level, TableLayer):
+                raise CircuitError(f"{name}: level {number} has no tables, it is a dense twin")
+            words, values = level.lower(builder, words, values)
+        builder.classify(words, classes)
+        return builder.build(name)
+
+    def _logits(self, signal: Signal) -> Tensor:
+        return (self.logit_scale * (signal.values + self.logit_shift)).T
