@@ -1,0 +1,95 @@
+"""What the rest of Lutra sees of a data set: integers, the same in software and in hardware."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["Dataset", "Split", "describe"]
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """One part of a data set.
+
+    Parameters
+    ----------
+    x
+        Raw fixed-point features. Shape (samples, features); uint8 where the words are unsigned
+        and have at most 8 bits, else int32.
+    y
+        Class index, int64. Shape (samples,).
+    """
+
+    x: NDArray[np.integer]
+    y: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A classification task on fixed-point features.
+
+    Parameters
+    ----------
+    name
+        Registered name, or the stem of the user's file.
+    train, validation, test
+        The parts; no row is in two of them. ``validation`` may have no rows.
+    width, signed
+        Bits of a raw feature word, two's complement where signed.
+    scale, offset
+        Real value = ``raw * scale + offset``, per feature. Shape (features,).
+    classes, features
+        Their names.
+    image
+        (height, width) where the features are the pixels of an image, row by row; else None.
+    source
+        Where the data was found: a path or an address.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    width: int
+    signed: bool
+    scale: NDArray[np.float64]
+    offset: NDArray[np.float64]
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    image: tuple[int, int] | None = None
+    source: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Fingerprint of every row and label, as hexadecimal text."""
+        digest = hashlib.sha256()
+        for part in (self.train, self.validation, self.test):
+            digest.update(part.x.astype("<i4").tobytes())
+            digest.update(part.y.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+
+def describe(dataset: Dataset) -> dict[str, Any]:
+    """Return what a person asks of a data set first, as plain JSON values."""
+    parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    return {
+        "name": dataset.name,
+        "source": dataset.source,
+        "sha256": dataset.sha256,
+        "rows": {name: len(part) for name, part in parts.items()},
+        "features": len(dataset.features),
+        "width": dataset.width,
+        "signed": dataset.signed,
+        "image": list(dataset.image) if dataset.image else None,
+        "classes": list(dataset.classes),
+        "class_rows": {
+            name: np.bincount(part.y, minlength=len(dataset.classes)).tolist()
+            for name, part in parts.items()
+        },
+    }

@@ -1,0 +1,118 @@
+"""The user's own arrays: an npz file."""
+
+import zipfile
+import zlib
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.data._request import Request
+from lutra.data._table import Rows, Table, class_indices, hold_out
+from lutra.errors import DataError
+
+__all__ = ["array", "load_npz", "own_path", "read_arrays"]
+
+Arrays = dict[str, NDArray]
+
+
+def load_npz(request: Request) -> Table:
+    """Load an npz file with ``x_train y_train [x_val y_val] x_test y_test``, or ``x y``.
+
+    Features have shape (samples, features), or (samples, height, width) for images. Labels are
+    text, or whole numbers that ``classes`` may name. ``features`` may name the features.
+    """
+    path = own_path(request)
+    arrays = read_arrays(path)
+    parts = ["_train", "_test"] + ["_val"] * ("x_val" in arrays)
+    if "x" in arrays and "x_train" not in arrays:
+        parts = [""]
+    given = {part: _part(path, arrays, part) for part in parts}
+    x, y = given[parts[0]]
+    if len({(x.shape[1:], y.dtype.kind) for x, y in given.values()}) > 1:
+        raise DataError(f"{path}: the parts differ in the shape of a row or in the type of labels")
+    if y.dtype.kind == "i" and "classes" in arrays:
+        names = _names(path, arrays, "classes", len(arrays["classes"]))
+        classes = np.arange(len(names))
+    else:
+        classes = np.unique(y)
+        names = tuple(str(label) for label in classes)
+    rows = {
+        part: Rows(
+            x.reshape(len(x), -1), class_indices(y, classes, f"{path}, array {'y' + part!r}")
+        )
+        for part, (x, y) in given.items()
+    }
+    if "" in rows:
+        train, test = hold_out(rows[""], request.test, 0, f"{path}: test")
+    else:
+        train, test = rows["_train"], rows["_test"]
+    features = train.x.shape[1]
+    return Table(
+        path.stem,
+        train,
+        rows.get("_val"),
+        test,
+        names,
+        _names(path, arrays, "features", features)
+        if "features" in arrays
+        else tuple(f"x{i}" for i in range(features)),
+        (x.shape[1], x.shape[2]) if x.ndim == 3 else None,
+        source=str(path),
+    )
+
+
+def own_path(request: Request) -> Path:
+    """Return the user's file, which must exist."""
+    if request.path is None:
+        raise DataError(f"data set {request.name!r} reads your own file; give its path")
+    for path in (request.path, request.test_path):
+        if path is not None and not path.is_file():
+            raise DataError(f"{path}: no such file; correct the path")
+    return request.path
+
+
+def read_arrays(file: Path | IO[bytes], name: str = "") -> Arrays:
+    """Return every array of an npz file; a malformed one raises DataError naming it."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("a single array, not an npz archive")
+            return {key: archive[key] for key in archive.files}
+    except (OSError, EOFError, ValueError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+        raise DataError(
+            f"{name or file}: not a readable npz file ({error}); "
+            "write it with numpy.savez_compressed, without object arrays"
+        ) from error
+
+
+def array(path: Path, arrays: Arrays, key: str, kinds: str, ranks: tuple[int, ...]) -> NDArray:
+    """Return one array of a file, its type (numpy kind letters) and rank checked."""
+    if key not in arrays:
+        raise DataError(f"{path}: array {key!r} is missing; the file has: {', '.join(arrays)}")
+    found = arrays[key]
+    if found.dtype.kind not in kinds or found.ndim not in ranks:
+        raise DataError(
+            f"{path}: array {key!r} is {found.dtype} of rank {found.ndim}; expected rank "
+            f"{' or '.join(map(str, ranks))} and type {' or '.join(_KINDS[k] for k in kinds)}"
+        )
+    return found
+
+
+_KINDS = {"b": "bool", "i": "int", "u": "unsigned int", "f": "float", "U": "text"}
+
+
+def _part(path: Path, arrays: Arrays, part: str) -> tuple[NDArray, NDArray]:
+    x = array(path, arrays, f"x{part}", "biuf", (2, 3))
+    y = array(path, arrays, f"y{part}", "biuU", (1,))
+    if len(x) != len(y):
+        raise DataError(f"{path}: {len(x)} rows in 'x{part}', {len(y)} labels in 'y{part}'")
+    return x, y if y.dtype.kind == "U" else y.astype(np.int64)
+
+
+def _names(path: Path, arrays: Arrays, key: str, count: int) -> tuple[str, ...]:
+    names = array(path, arrays, key, "U", (1,))
+    if len(names) != count:
+        raise DataError(f"{path}: array {key!r} has {len(names)} names for {count}")
+    return tuple(str(name) for name in names)

@@ -1,0 +1,121 @@
+"""From a loader's table of real or whole numbers to a `Dataset` of fixed-point integers."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.data._dataset import Dataset, Split
+from lutra.data._fixed_point import choose_format, to_raw
+from lutra.errors import DataError
+
+__all__ = ["Rows", "Table", "class_indices", "finish", "hold_out"]
+
+
+class Rows(NamedTuple):
+    """Features of any numeric type, shape (samples, features), and class indices (samples,)."""
+
+    x: NDArray
+    y: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A data set as its file has it.
+
+    ``validation`` is None where the set brings no such part; ``scale`` is the real value of a
+    feature of 1.
+    """
+
+    name: str
+    train: Rows
+    validation: Rows | None
+    test: Rows
+    classes: tuple[str, ...]
+    features: tuple[str, ...]
+    image: tuple[int, int] | None = None
+    scale: float = 1.0
+    source: str = ""
+
+
+def finish(table: Table, validation: float, seed: int, width: int) -> Dataset:
+    """Hold out the validation part and turn the features to fixed point of the train part."""
+    train, held, test = table.train, table.validation, table.test
+    for part, rows in (("train", train), ("validation", held), ("test", test)):
+        if rows is not None:
+            _check(table, part, rows)
+    if validation or held is None:
+        if held is not None:
+            train = Rows(np.concatenate([train.x, held.x]), np.concatenate([train.y, held.y]))
+        train, held = hold_out(train, validation, seed, f"data set {table.name!r}: validation")
+    form = choose_format([train.x, held.x, test.x], width)
+    train, held, test = (
+        Split(to_raw(rows.x, form), rows.y.astype(np.int64)) for rows in (train, held, test)
+    )
+    return Dataset(
+        table.name,
+        train,
+        held,
+        test,
+        form.width,
+        form.signed,
+        table.scale * form.scale,
+        table.scale * form.offset,
+        table.classes,
+        table.features,
+        table.image,
+        table.source,
+    )
+
+
+def hold_out(rows: Rows, amount: float, seed: int, what: str) -> tuple[Rows, Rows]:
+    """Return (kept, held out): ``amount`` rows (int) or a fraction (float), drawn with ``seed``.
+
+    Both keep the order of the file.
+    """
+    total = len(rows.y)
+    count = round(amount * total) if isinstance(amount, float) else amount
+    if amount < 0 or count >= total or (isinstance(amount, float) and amount >= 1):
+        raise DataError(
+            f"{what} = {amount} of {total} rows is impossible; "
+            "give fewer rows (int) or a fraction below 1 (float)"
+        )
+    order = np.random.default_rng(seed).permutation(total)
+    held, kept = np.sort(order[:count]), np.sort(order[count:])
+    return Rows(rows.x[kept], rows.y[kept]), Rows(rows.x[held], rows.y[held])
+
+
+def class_indices(labels: NDArray, classes: NDArray, where: str) -> NDArray[np.int64]:
+    """Return the index of each label among ``classes``; an unknown one is named."""
+    order = np.argsort(classes)
+    place = np.searchsorted(classes, labels, sorter=order)
+    found = order[place.clip(max=len(classes) - 1)]
+    unknown = np.flatnonzero(classes[found] != labels)
+    if unknown.size:
+        known = ", ".join(str(name) for name in classes[:10])
+        raise DataError(
+            f"{where}, row {unknown[0]}: label {str(labels[unknown[0]])!r} does not occur in the "
+            f"train part ({known}); correct the label or remove the row"
+        )
+    return found.astype(np.int64)
+
+
+def _check(table: Table, part: str, rows: Rows) -> None:
+    if len(table.classes) < 2:
+        raise DataError(f"{table.source}: only the class {table.classes}; it needs two or more")
+    where = f"{table.source}: {part} part"
+    if not rows.x.size and part != "validation":
+        raise DataError(f"{where} of shape {rows.x.shape} is empty; it needs rows and features")
+    if rows.x.shape[1] != len(table.features):
+        raise DataError(
+            f"{where} has {rows.x.shape[1]} features, the train part {len(table.features)}"
+        )
+    if rows.x.dtype.kind == "f":
+        bad = np.argwhere(~(np.abs(rows.x) < np.float64(1e300)))
+        if bad.size:
+            row, column = bad[0]
+            raise DataError(
+                f"{where}, row {row}, feature {table.features[column]!r}: "
+                f"{rows.x[row, column]} is not a finite number; remove the row or fill the gap"
+            )
