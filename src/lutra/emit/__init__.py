@@ -1,14 +1,8 @@
-"""Circuit -> Verilog. No torch here.
+"""Circuit -> Verilog. No torch here."""
 
-::
+from lutra.emit._names import Names
+from lutra.emit._rtl import PRIMITIVES, Port, Rtl, Style
+from lutra.emit._testbench import emit_testbench
+from lutra.emit.verilog import emit_verilog
 
-    emit_verilog(circuit, folder, *, style="constants" | "luts", input_register=False,
-                 output_register=False, encoder=True, argmax=True) -> Rtl
-    emit_testbench(rtl, inputs[samples, words]) -> Path          tb.v and its vector files
-    Rtl(folder, top, files, style, circuit, input, outputs, latency); .clocked
-    Port(name, label, words, width, signed); .bits
-    Names(reserved).add(text) -> str                             the one mangler
-    PRIMITIVES: Path                                             simulation models of LUT1..6 etc.
-
-``Rtl.circuit`` is the circuit as emitted: after ``encoder=False`` its inputs are code words.
-"""
+__all__ = ["PRIMITIVES", "Names", "Port", "Rtl", "Style", "emit_testbench", "emit_verilog"]

@@ -1,10 +1,15 @@
-"""Circuit -> circuit. No torch here.
+"""Circuit -> circuit. No torch here."""
 
-::
+from lutra.passes._drop import encoder_words, without_argmax, without_encoder
+from lutra.passes._parts import Parts, part_names, split
+from lutra.passes._pipeline import pipeline
 
-    pipeline(circuit, every: int) -> Circuit         register bank after every r-th level of tables
-    split(circuit) -> Parts                          .encoder .core .head .argmax: Circuit | None
-    without_encoder(circuit) -> Circuit              takes code words instead of raw words
-    encoder_words(circuit, inputs) -> ndarray        raw words -> input words of without_encoder
-    without_argmax(circuit) -> Circuit               drops Argmax and the outputs that read it
-"""
+__all__ = [
+    "Parts",
+    "encoder_words",
+    "part_names",
+    "pipeline",
+    "split",
+    "without_argmax",
+    "without_encoder",
+]
