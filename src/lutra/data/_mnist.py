@@ -109,7 +109,7 @@ def _find(request: Request) -> tuple[str, Arrays]:
 
 
 def _mirrors(progress: Progress | None) -> Iterator[tuple[str, Callable[[], Arrays]]]:
-    yield _KERAS, lambda: read_arrays(io.BytesIO(download(_KERAS, _LIMIT, progress)), _KERAS)
+    yield _KERAS, lambda: read_arrays(download(_KERAS, _LIMIT, progress), _KERAS)
     for mirror in _IDX_MIRRORS:
 
         def fetch(mirror: str = mirror) -> Arrays:
@@ -117,7 +117,7 @@ def _mirrors(progress: Progress | None) -> Iterator[tuple[str, Callable[[], Arra
 
         yield mirror, fetch
     name = f"package index, {_PACKAGE[0]}"
-    yield name, lambda: read_arrays(io.BytesIO(from_package(*_PACKAGE)), name)
+    yield name, lambda: read_arrays(from_package(*_PACKAGE), name)
 
 
 def _read_idx(read: Callable[[str], bytes]) -> Arrays:

@@ -75,12 +75,12 @@ def hold_out(rows: Rows, amount: float, seed: int, what: str) -> tuple[Rows, Row
     Both keep the order of the file.
     """
     total = len(rows.y)
-    count = round(amount * total) if isinstance(amount, float) else amount
-    if amount < 0 or count >= total or (isinstance(amount, float) and amount >= 1):
+    if not 0 <= amount < (1 if isinstance(amount, float) else total):
         raise DataError(
             f"{what} = {amount} of {total} rows is impossible; "
             "give fewer rows (int) or a fraction below 1 (float)"
         )
+    count = int(amount * total) if isinstance(amount, float) else amount
     order = np.random.default_rng(seed).permutation(total)
     held, kept = np.sort(order[:count]), np.sort(order[count:])
     return Rows(rows.x[kept], rows.y[kept]), Rows(rows.x[held], rows.y[held])
