@@ -57,6 +57,9 @@ class NeuraLutAssemble(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+    family: Literal["neuralut-assemble"] = "neuralut-assemble"
+    encoder: Literal["learned", "uniform"] = "learned"
+    """Input quantiser: learned as published, or the raw word's top bits, which cost nothing."""
     hidden_layers: Annotated[list[Annotated[int, Field(ge=1, le=1 << 20)]], Field(min_length=1)]
     support_layers: Annotated[list[Literal[0, 1]], Field(min_length=1)]
     input_bitwidth: Bits

@@ -1,0 +1,227 @@
+"""Recipes: one strict file says what to train, on what, and what hardware to make of it.
+
+TOML in Lutra's own form, or a JSON file with NeuraLUT-Assemble's parameters as they stand.
+Unknown keys, wrong types and impossible shapes are errors; nothing in a recipe names code.
+"""
+
+import difflib
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from lutra.data import names as data_names
+from lutra.errors import RecipeError
+from lutra.nn.families import NeuraLutAssemble
+
+__all__ = [
+    "AugmentConfig",
+    "DataConfig",
+    "HardwareConfig",
+    "MappingConfig",
+    "Recipe",
+    "TrainConfig",
+    "load_recipe",
+    "parse_recipe",
+]
+
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, lt=1)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class DataConfig(_Section):
+    """What to train on; see `lutra.data.load`."""
+
+    name: str = "mnist"
+    validation: Annotated[int | float, Field(ge=0)] = 0.1
+    """Rows (int) or fraction (float) of train held out to choose the checkpoint."""
+    split_seed: Annotated[int, Field(ge=0)] = 0
+    """Seed of the validation split; the same for every training seed."""
+    path: str | None = None
+    test_path: str | None = None
+    label: str | None = None
+    width: Annotated[int, Field(ge=1, le=24)] = 12
+    """Bits of a raw feature word, where the set holds real numbers."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "DataConfig":
+        if self.name not in data_names():
+            raise ValueError(f"no data set {self.name!r}{_nearest(self.name, data_names())}")
+        if self.name in ("npz", "csv") and self.path is None:
+            raise ValueError(f"data set {self.name!r} needs a path")
+        return self
+
+
+class MappingConfig(_Section):
+    """How the inputs of mapped levels are chosen."""
+
+    method: Literal["learned", "random"] = "learned"
+    dense: Literal["full", "skip"] = "full"
+    """What the dense phase trains: hidden layer and skip as published, or the skip alone."""
+    epochs: Epochs = 25
+    lambda1: NotNegative = 8e-5
+    """Strength of the exponential group regulariser."""
+    rate: NotNegative = 0.03
+    """Its exponent per unit of L1 norm, k; PolyLUT's lambda2 is 2**k."""
+
+
+class AugmentConfig(_Section):
+    """Random distortion of images before encoding, one draw per sample and step."""
+
+    shift: NotNegative = 0.0
+    """Greatest shift, pixels."""
+    rotate: NotNegative = 0.0
+    """Greatest rotation, degrees."""
+    scale: Fraction = 0.0
+    """Greatest relative change of size."""
+    elastic: NotNegative = 0.0
+    """Standard deviation of the elastic displacement, pixels."""
+    elastic_smooth: Positive = 4.0
+    """Standard deviation of its Gaussian smoothing, pixels."""
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is distorted."""
+        return max(self.shift, self.rotate, self.scale, self.elastic) > 0
+
+
+class TrainConfig(_Section):
+    """The training loop; defaults are the LogicNets lineage's."""
+
+    epochs: Epochs = 500
+    batch: Annotated[int, Field(ge=2, le=1 << 20)] = 128
+    learning_rate: Positive = 2e-3
+    weight_decay: NotNegative = 0.0
+    beta1: Fraction = 0.5
+    beta2: Fraction = 0.999
+    schedule: Literal["cosine", "warm-restarts"] = "warm-restarts"
+    restart_epochs: Epochs = 100
+    """Epochs per cycle of ``warm-restarts``."""
+    ema: Fraction = 0.0
+    """Decay of the averaged weights that are validated and kept; 0 keeps the raw weights."""
+    select: Literal["best", "last"] = "best"
+    """Checkpoint kept: best on validation, or the last."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    augment: AugmentConfig = AugmentConfig()
+
+
+class HardwareConfig(_Section):
+    """What the RTL looks like."""
+
+    register_every: Annotated[int, Field(ge=0, le=1000)] = 1
+    """Registers after every so many table levels; 0 for none."""
+    input_register: bool = False
+    output_register: bool = True
+
+
+class Recipe(_Section):
+    """Everything that a run needs to know."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
+    description: str = ""
+    data: DataConfig = DataConfig()
+    model: NeuraLutAssemble
+    mapping: MappingConfig = MappingConfig()
+    train: TrainConfig = TrainConfig()
+    hardware: HardwareConfig = HardwareConfig()
+
+    @property
+    def digest(self) -> str:
+        """Fingerprint of all that training depends on, as hexadecimal text."""
+        content = self.model_dump(exclude={"description", "hardware", "name"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def load_recipe(path: Path) -> Recipe:
+    """Read a recipe file, ``.toml`` or ``.json``.
+
+    Raises
+    ------
+    RecipeError
+        The file is missing or malformed, or its content cannot be used; the message names the
+        file, the key and the way out.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            return parse_recipe(_from_released(json.loads(text), path.stem), str(path))
+        return parse_recipe(tomllib.loads(text), str(path))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RecipeError(f"{path}: not a readable recipe ({error})") from error
+
+
+def parse_recipe(content: dict[str, Any], where: str = "recipe") -> Recipe:
+    """Check the content of a recipe; ``where`` names it in errors."""
+    try:
+        return Recipe.model_validate(content)
+    except ValidationError as error:
+        problems = "; ".join(_explain(problem) for problem in error.errors()[:5])
+        raise RecipeError(f"{where}: {problems}") from error
+
+
+_RELEASED_TRAINING = {
+    "epochs": "epochs",
+    "batch_size": "batch",
+    "learning_rate": "learning_rate",
+    "weight_decay": "weight_decay",
+    "seed": "seed",
+}
+_RELEASED_MAPPING = {"dense_epochs": "epochs", "lambda1": "lambda1", "k": "rate"}
+
+
+def _from_released(content: Any, name: str) -> dict[str, Any]:
+    """Sort NeuraLUT-Assemble's flat parameters into a recipe's sections."""
+    if not isinstance(content, dict):
+        raise ValueError("expected one JSON object of parameters")
+    content = dict(content)
+    content.pop("output_fanin", None)  # known to the released code, used by nothing
+    content.pop("checkpoint", None)
+    known = {*NeuraLutAssemble.model_fields, *_RELEASED_TRAINING, *_RELEASED_MAPPING, "dataset"}
+    for key in content:
+        if key not in known:
+            raise ValueError(f"unknown parameter {key!r}{_nearest(key, known)}")
+
+    def pick(table: dict[str, str]) -> dict[str, Any]:
+        return {new: content[old] for old, new in table.items() if old in content}
+
+    return {
+        "name": name,
+        "data": {"name": content["dataset"]} if "dataset" in content else {},
+        "model": {key: content[key] for key in NeuraLutAssemble.model_fields if key in content},
+        "mapping": pick(_RELEASED_MAPPING),
+        "train": pick(_RELEASED_TRAINING),
+    }
+
+
+def _explain(problem: Any) -> str:
+    path = [str(part) for part in problem["loc"]]
+    where = ".".join(path) or "recipe"
+    if problem["type"] == "extra_forbidden":
+        return f"unknown key {where!r}{_nearest(path[-1], _known_keys(path[:-1]))}"
+    if problem["type"] == "missing":
+        return f"key {where!r} is missing"
+    message = problem["msg"].removeprefix("Value error, ")
+    given = problem["input"]
+    shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
+    return f"{where}: {message}{shown}"
+
+
+def _known_keys(path: list[str]) -> list[str]:
+    section: Any = Recipe
+    for part in path:
+        section = section.model_fields[part].annotation
+    return list(section.model_fields)
+
+
+def _nearest(word: str, known: Any) -> str:
+    near = difflib.get_close_matches(word, sorted(known), 1, 0.5)
+    return f"; did you mean {near[0]!r}?" if near else f"; known: {', '.join(sorted(known))}"

@@ -1,0 +1,64 @@
+"""Image augmentation before encoding: shift, rotation, scale and elastic distortion in one warp."""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lutra.recipe import AugmentConfig
+
+__all__ = ["augment"]
+
+
+def augment(
+    raw: Tensor, image: tuple[int, int], config: AugmentConfig, generator: torch.Generator
+) -> Tensor:
+    """Warp every image by its own random map and round back to raw integers.
+
+    Parameters
+    ----------
+    raw
+        Pixels row by row, unsigned. Shape (batch, height * width).
+    image
+        (height, width).
+    config
+        Ranges of the distortion.
+    generator
+        Source of every draw.
+
+    Returns
+    -------
+    The same shape and dtype; what enters from outside the image is 0.
+    """
+    height, width = image
+    batch = len(raw)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.rand(batch, *shape, generator=generator) * 2 - 1
+
+    angle = draw() * math.radians(config.rotate)
+    size = 1 + draw() * config.scale
+    shift = draw(2) * config.shift * 2 / torch.tensor([width, height])
+    # Coordinates run from -1 to 1 in both directions; a non-square image needs its aspect.
+    cos, sin, aspect = angle.cos() * size, angle.sin() * size, width / height
+    rows = [cos, -sin / aspect, shift[:, 0], sin * aspect, cos, shift[:, 1]]
+    maps = torch.stack(rows, dim=1).view(batch, 2, 3)
+    grid = F.affine_grid(maps, [batch, 1, height, width], align_corners=False)
+    if config.elastic:
+        noise = torch.randn(batch, 2, height, width, generator=generator)
+        smooth = _smooth(noise, config.elastic_smooth)
+        smooth *= config.elastic / smooth.std()
+        pixels = torch.tensor([2 / width, 2 / height])
+        grid = grid + smooth.permute(0, 2, 3, 1) * pixels
+    images = raw.view(batch, 1, height, width).float()
+    warped = F.grid_sample(images, grid, align_corners=False)
+    return warped.round().to(raw.dtype).view(batch, -1)
+
+
+def _smooth(field: Tensor, sigma: float) -> Tensor:
+    radius = math.ceil(2 * sigma)
+    line = torch.exp(-(torch.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
+    line = (line / line.sum()).expand(2, 1, 1, -1)
+    field = F.conv2d(field, line, padding=(0, radius), groups=2)
+    return F.conv2d(field, line.transpose(2, 3), padding=(radius, 0), groups=2)

@@ -1,0 +1,259 @@
+"""The training loop: plain steps, one validation per epoch, resumable at any step.
+
+A run that was killed and resumed ends with the same bits as one that was not (CPU, same number
+of threads): every random draw depends on seed, epoch and step alone, and a checkpoint holds all
+else.
+"""
+
+import copy
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from lutra.data import Dataset
+from lutra.errors import LutraError
+from lutra.files import write_atomic
+from lutra.nn import LutModel
+from lutra.recipe import TrainConfig
+from lutra.train._augment import augment
+from lutra.train._checkpoint import (
+    load_state,
+    pack_optimizer,
+    save_state,
+    unpack,
+    unpack_optimizer,
+)
+from lutra.train._random import generator
+from lutra.train._schedule import learning_rate
+
+__all__ = ["Phase", "Progress", "accuracy", "fit"]
+
+Progress = Callable[[str, int, int, dict[str, Any]], None]
+"""Called with (phase, steps done, steps in total, newest figures)."""
+
+_CHECKPOINT_SECONDS = 30.0
+_CHECKPOINT_SHARE = 0.05
+"""Least time between checkpoints, and the greatest share of the time that they may take."""
+
+
+@dataclass
+class Phase:
+    """One training of one model, and where its files lie.
+
+    Parameters
+    ----------
+    name
+        ``dense`` or ``train``; names the files.
+    epochs, seed, digest
+        Length, seed of every draw, and the fingerprint that a checkpoint must carry.
+    penalty
+        Added to the loss, e.g. the group regulariser.
+    """
+
+    name: str
+    folder: Path
+    epochs: int
+    seed: int
+    digest: str
+    penalty: Callable[[], Tensor] | None = None
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: float = -1.0
+    epoch: int = 0
+    step: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    seconds: float = 0.0
+
+    @property
+    def checkpoint(self) -> Path:
+        """Latest state, to resume from."""
+        return self.folder / f"{self.name}.checkpoint.safetensors"
+
+    @property
+    def result(self) -> Path:
+        """Weights that the phase keeps."""
+        return self.folder / f"{self.name}.best.safetensors"
+
+    @property
+    def log(self) -> Path:
+        """One JSON line per epoch."""
+        return self.folder / f"{self.name}.jsonl"
+
+
+def accuracy(model: LutModel, x: Tensor, y: Tensor) -> float:
+    """Return the share of rows, in per cent, whose greatest output code is at the label."""
+    return 100 * (model.codes(x).argmax(dim=1) == y).double().mean().item()
+
+
+def fit(
+    model: LutModel,
+    data: Dataset,
+    config: TrainConfig,
+    phase: Phase,
+    progress: Progress | None = None,
+) -> LutModel:
+    """Train ``model`` in place, from its checkpoint where there is one; load the kept weights.
+
+    Returns
+    -------
+    The model, in evaluation mode, with the weights that ``config.select`` names.
+
+    Raises
+    ------
+    CheckpointError
+        A checkpoint is corrupt or belongs to another recipe.
+    LutraError
+        The loss is no longer finite.
+    """
+    x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
+    x_validation, y_validation = (
+        torch.from_numpy(data.validation.x),
+        torch.from_numpy(data.validation.y),
+    )
+    if not len(y_validation) and config.select == "best":
+        raise LutraError(
+            "the checkpoint is chosen on validation, but the validation part is empty: "
+            "set data.validation above 0, or train.select = 'last'"
+        )
+    batch = min(config.batch, len(y))
+    steps = max(1, len(y) // batch)
+    optimizer = torch.optim.AdamW(
+        _parameter_groups(model, config.weight_decay),
+        lr=config.learning_rate,
+        betas=(config.beta1, config.beta2),
+        fused=True,
+    )
+    average = copy.deepcopy(model) if config.ema else None
+    _resume(phase, model, optimizer, average)
+    started = time.monotonic()
+    due = started + _CHECKPOINT_SECONDS
+    before = phase.seconds
+    model.train()
+    while phase.epoch < phase.epochs:
+        order = torch.randperm(len(y), generator=generator(phase.seed, "order", phase.epoch))
+        while phase.step < steps:
+            rate = learning_rate(config, phase.epoch * steps + phase.step, steps, phase.epochs)
+            rows = order[phase.step * batch : (phase.step + 1) * batch]
+            xb, yb = x[rows], y[rows]
+            if config.augment.active and data.image:
+                draw = generator(phase.seed, "augment", phase.epoch, phase.step)
+                xb = augment(xb, data.image, config.augment, draw)
+            loss, correct = _step(model, xb, yb, optimizer, rate, phase.penalty)
+            if average is not None:
+                _average(average, model, config.ema)
+            phase.sums[0] += loss
+            phase.sums[1] += correct
+            phase.step += 1
+            phase.seconds = before + time.monotonic() - started
+            if progress is not None:
+                newest = phase.history[-1] if phase.history else {}
+                done = phase.epoch * steps + phase.step
+                progress(phase.name, done, phase.epochs * steps, newest)
+            if time.monotonic() > due and phase.step < steps:
+                due = _save(phase, model, optimizer, average)
+        kept = average or model
+        row = {
+            "epoch": phase.epoch + 1,
+            "phase": phase.name,
+            "loss": phase.sums[0] / steps,
+            "train_accuracy": 100 * phase.sums[1] / (steps * batch),
+            "val_accuracy": accuracy(kept, x_validation, y_validation)
+            if len(y_validation)
+            else None,
+            "lr": rate,
+            "seconds": phase.seconds,
+        }
+        phase.history.append(row)
+        write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
+        last = phase.epoch + 1 == phase.epochs
+        if last if config.select == "last" else row["val_accuracy"] > phase.best:
+            phase.best = row["val_accuracy"] or 0.0
+            save_state(phase.result, kept.state_dict(), {"digest": phase.digest, **row})
+        phase.epoch, phase.step, phase.sums = phase.epoch + 1, 0, [0.0, 0.0]
+        if last or time.monotonic() > due:
+            due = _save(phase, model, optimizer, average)
+    tensors, _ = load_state(phase.result, phase.digest)
+    unpack(model, tensors, "", phase.result)
+    return model.eval()
+
+
+def _step(
+    model: LutModel,
+    x: Tensor,
+    y: Tensor,
+    optimizer: torch.optim.Optimizer,
+    rate: float,
+    penalty: Callable[[], Tensor] | None,
+) -> tuple[float, int]:
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    logits = model(x)
+    loss = F.cross_entropy(logits, y)
+    total = loss if penalty is None else loss + penalty()
+    optimizer.zero_grad()
+    total.backward()
+    optimizer.step()
+    value = loss.item()
+    if value != value or value in (float("inf"), float("-inf")):
+        raise LutraError("the loss is no longer finite: lower train.learning_rate")
+    return value, int((logits.argmax(dim=1) == y).sum())
+
+
+def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
+    """Decay weights alone: no norms, biases, thresholds or scalar affine maps."""
+    decay, free = [], []
+    for name, parameter in model.named_parameters():
+        weight = name.endswith("_weight") or name.endswith(".weight") and ".norm." not in name
+        (decay if weight else free).append(parameter)
+    return [
+        {"params": decay, "weight_decay": weight_decay},
+        {"params": free, "weight_decay": 0.0},
+    ]
+
+
+@torch.no_grad()
+def _average(average: LutModel, model: LutModel, decay: float) -> None:
+    for old, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
+        if old.is_floating_point():
+            old.lerp_(new, 1 - decay)
+
+
+def _save(
+    phase: Phase,
+    model: LutModel,
+    optimizer: torch.optim.Optimizer,
+    average: LutModel | None,
+) -> float:
+    """Write the checkpoint; return when the next one is due."""
+    started = time.monotonic()
+    tensors = {f"model.{key}": value for key, value in model.state_dict().items()}
+    tensors |= pack_optimizer(optimizer)
+    if average is not None:
+        tensors |= {f"average.{key}": value for key, value in average.state_dict().items()}
+    keys = ("digest", "epoch", "step", "sums", "best", "seconds", "history")
+    save_state(phase.checkpoint, tensors, {key: getattr(phase, key) for key in keys})
+    ended = time.monotonic()
+    return ended + max(_CHECKPOINT_SECONDS, (ended - started) / _CHECKPOINT_SHARE)
+
+
+def _resume(
+    phase: Phase,
+    model: LutModel,
+    optimizer: torch.optim.Optimizer,
+    average: LutModel | None,
+) -> None:
+    if not phase.checkpoint.exists():
+        return
+    tensors, header = load_state(phase.checkpoint, phase.digest)
+    unpack(model, tensors, "model.", phase.checkpoint)
+    unpack_optimizer(optimizer, tensors)
+    if average is not None:
+        unpack(average, tensors, "average.", phase.checkpoint)
+    for key in ("epoch", "step", "sums", "best", "seconds", "history"):
+        setattr(phase, key, header[key])

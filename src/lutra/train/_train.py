@@ -1,0 +1,109 @@
+"""From a recipe to a trained model: encoder, learned mapping, sparse training."""
+
+import hashlib
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from lutra._kernels import native
+from lutra.data import Dataset
+from lutra.errors import RecipeError
+from lutra.nn import DenseLayer, InputEncoder, LearnedEncoder, LutModel, UniformEncoder
+from lutra.recipe import Recipe
+from lutra.train._checkpoint import load_state, save_state, unpack
+from lutra.train._loop import Phase, Progress, fit
+from lutra.train._random import generator
+
+__all__ = ["build", "restore", "train"]
+
+
+def build(recipe: Recipe, data: Dataset, seed: int, wiring: list[Tensor] | None = None) -> LutModel:
+    """Return the untrained network of a recipe, with random wiring where none is given.
+
+    Raises
+    ------
+    RecipeError
+        The network does not fit the data set.
+    """
+    draw = generator(seed, "initial weights")
+    try:
+        return recipe.model.build(_encoder(recipe, data), len(data.classes), draw, wiring)
+    except ValueError as error:
+        raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
+
+
+def train(
+    recipe: Recipe, data: Dataset, seed: int, folder: Path, progress: Progress | None = None
+) -> LutModel:
+    """Train a recipe; where ``folder`` holds an interrupted training of it, go on from there.
+
+    The folder then holds ``train.best.safetensors`` (the kept weights, see `restore`), one JSONL
+    log per phase, and the latest checkpoint.
+
+    Raises
+    ------
+    RecipeError, CheckpointError, OutputError
+        The recipe does not fit the data; a checkpoint is corrupt or of another recipe; the
+        folder cannot be written.
+    """
+    if native is not None:
+        native.keep_freed_memory()
+    model = build(recipe, data, seed)
+    digest = _digest(recipe, seed)
+    phase = Phase("train", folder, recipe.train.epochs, seed, digest)
+    if recipe.mapping.method == "learned" and not phase.checkpoint.exists():
+        model = build(recipe, data, seed, _learn_wiring(recipe, data, seed, folder, progress))
+    return fit(model, data, recipe.train, phase, progress)
+
+
+def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> LutModel:
+    """Return the model that `train` left in ``folder``, in evaluation mode."""
+    phase = Phase("train", folder, recipe.train.epochs, seed, _digest(recipe, seed))
+    tensors, _ = load_state(phase.result, phase.digest)
+    model = build(recipe, data, seed)
+    unpack(model, tensors, "", phase.result)
+    return model.eval()
+
+
+def _learn_wiring(
+    recipe: Recipe, data: Dataset, seed: int, folder: Path, progress: Progress | None
+) -> list[Tensor]:
+    """Train the dense phase and keep the inputs that it selects, nothing else."""
+    mapping, digest = recipe.mapping, _digest(recipe, seed)
+    path = folder / "wiring.safetensors"
+    if path.exists():
+        tensors, _ = load_state(path, digest)
+        return [tensors[str(number)] for number in range(len(tensors))]
+    draw = generator(seed, "dense initial weights")
+    model = recipe.model.build_dense(
+        _encoder(recipe, data), len(data.classes), draw, mapping.dense == "full"
+    )
+    dense = [level for level in model.levels if isinstance(level, DenseLayer)]
+
+    def penalty() -> Tensor:
+        return torch.stack(
+            [level.regulariser(mapping.lambda1, mapping.rate) for level in dense]
+        ).sum()
+
+    phase = Phase("dense", folder, mapping.epochs, seed, digest, penalty)
+    config = recipe.train.model_copy(update={"select": "last", "ema": 0.0})
+    fit(model, data, config, phase, progress)
+    wiring = recipe.model.wiring(model, len(data.classes))
+    save_state(path, {str(i): wires for i, wires in enumerate(wiring)}, {"digest": digest})
+    phase.checkpoint.unlink(missing_ok=True)
+    phase.result.unlink(missing_ok=True)
+    return wiring
+
+
+def _encoder(recipe: Recipe, data: Dataset) -> InputEncoder:
+    kind = LearnedEncoder if recipe.model.encoder == "learned" else UniformEncoder
+    scale, offset = torch.from_numpy(data.scale), torch.from_numpy(data.offset)
+    try:
+        return kind(scale, offset, data.width, data.signed, recipe.model.input_bitwidth)
+    except ValueError as error:
+        raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
+
+
+def _digest(recipe: Recipe, seed: int) -> str:
+    return hashlib.sha256(f"{recipe.digest} {seed}".encode()).hexdigest()
