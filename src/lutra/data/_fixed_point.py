@@ -28,9 +28,9 @@ def choose_format(parts: Sequence[NDArray], width: int) -> Format:
     """
     low, high = parts[0].min(axis=0), parts[0].max(axis=0)
     if all(_whole(part) for part in parts):
-        least, greatest = int(low.min()), int(high.max())
+        least, greatest = min(0, int(low.min())), max(0, int(high.max()))
         signed = least < 0
-        bits = signed + max(1, greatest.bit_length(), (-1 - least).bit_length() if signed else 0)
+        bits = signed + max(1, greatest.bit_length(), (~least).bit_length())
         if bits <= width:
             return Format(bits, signed, np.ones(len(low)), np.zeros(len(low)))
     low, high = low.astype(np.float64), high.astype(np.float64)
