@@ -23,7 +23,7 @@ def lut_primitives(op: Lut, wires: Wires) -> Iterator[str]:
     """Yield each output bit as LUT primitives and their multiplexers."""
     for bit, (table, address) in enumerate(_tables(op, wires)):
         if address:
-            yield from _tree(f"u{bit}", f"y[{bit}]", address, table)
+            yield from _tree(f"t{bit}", f"y[{bit}]", address, table)
         else:
             yield f"assign y[{bit}] = 1'b{table};"
 
@@ -42,25 +42,21 @@ def _tables(op: Lut, wires: Wires) -> Iterator[tuple[str, list[str]]]:
 
 
 def _tree(name: str, output: str, address: Sequence[str], table: str) -> Iterator[str]:
-    """Yield LUT6, MUXF7 and MUXF8 up to 8 address bits, then LUTs that select among 2 or 4."""
+    """Yield LUTs up to 6 address bits; above, the upper bits select by MUXF7, MUXF8 or a LUT."""
     size = len(address)
     if size <= 6:
         yield lut(name, output, address, table)
         return
-    if size <= 8:
-        select, parts, mux = [address[-1]], 2, f"MUXF{size}"
-    else:
-        parts = 4 if size > 9 else 2
-        select, mux = address[9:10] if parts == 2 else address[-2:], ""
-    low = address[: size - len(select)]
+    selects = 2 if size % 4 == 2 else 1
+    low, select, parts = address[:-selects], address[-selects:], 1 << selects
     digits = len(table) // parts
-    yield f"wire [{parts - 1}:0] {name}_;"
-    for part in range(parts):
+    data = [f"{name}_{part}" for part in range(parts)]
+    yield f"wire {', '.join(data)};"
+    for part, wire in enumerate(data):
         end = len(table) - part * digits
-        yield from _tree(f"{name}_{part}", f"{name}_[{part}]", low, table[end - digits : end])
-    data = [f"{name}_[{part}]" for part in range(parts)]
+        yield from _tree(f"u{wire}", wire, low, table[end - digits : end])
+    mux = {3: "MUXF7", 0: "MUXF8"}.get(size % 4)
     if mux:
         yield f"{mux} {name} (.O({output}), .I0({data[0]}), .I1({data[1]}), .S({select[0]}));"
     else:
-        init = "ca" if parts == 2 else "ff00f0f0ccccaaaa"
-        yield lut(name, output, [*data, *select], init)
+        yield lut(name, output, [*data, *select], "ca" if parts == 2 else "ff00f0f0ccccaaaa")

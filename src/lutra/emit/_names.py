@@ -49,8 +49,8 @@ tailcall tell throw time trace try unload unset update uplevel upvar variable vw
 _CPP = """
 alignas alignof asm auto bool catch char concept const_cast constexpr decltype delete double
 dynamic_cast explicit false float friend goto inline long mutable namespace noexcept nullptr
-operator private public register requires reinterpret_cast short signed sizeof static_assert static_cast
-switch template thread_local throw true try typeid typename using volatile wchar_t
+operator private public register requires reinterpret_cast short signed sizeof static_assert
+static_cast switch template thread_local throw true try typeid typename using volatile wchar_t
 """  # simulators translate to C++
 _PRIMITIVES = """
 lut1 lut2 lut3 lut4 lut5 lut6 lut6_2 muxf7 muxf8 muxf9 inv buf bufg ibuf obuf fdre fdse fdce fdpe

@@ -1,14 +1,33 @@
-"""Finding and running Yosys, ABC, Verilator, g++ and slang. No torch here.
+"""Finding and running Yosys, ABC, Verilator, g++ and slang. No torch here."""
 
-::
+from lutra.tools._find import (
+    Tool,
+    ToolStatus,
+    doctor,
+    find_abc,
+    find_compiler,
+    find_slang,
+    find_verilator,
+    find_yosys,
+)
+from lutra.tools._run import Completed, run
+from lutra.tools.slang import Parsed, parse
+from lutra.tools.verilator import lint, run_testbench, simulate
 
-    Tool(name, path, version, how); find_yosys(), find_abc(), find_verilator(), find_compiler()
-    doctor() -> list[ToolStatus(name, tool | None, problem)]
-    run(argv, folder, *, timeout, log) -> Completed(seconds, output)
-    simulate(rtl, inputs[samples, words], folder=None) -> dict[output name, ndarray[samples, words]]
-    lint(rtl) -> None
-    run_testbench(rtl) -> str                        log of tb.v; ToolError when it fails
-    parse(files, top) -> Parsed(modules, ports)      a second, independent front end
-    synthesise(rtl, folder=None) -> Synthesis        post-synthesis figures: luts, lut6_total, ff...
-    synthesise_parts(circuit, folder) -> PartsSynthesis   total, encoder, core, head, argmax, levels
-"""
+__all__ = [
+    "Completed",
+    "Parsed",
+    "Tool",
+    "ToolStatus",
+    "doctor",
+    "find_abc",
+    "find_compiler",
+    "find_slang",
+    "find_verilator",
+    "find_yosys",
+    "lint",
+    "parse",
+    "run",
+    "run_testbench",
+    "simulate",
+]
