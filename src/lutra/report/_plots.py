@@ -1,0 +1,199 @@
+"""The figures of a report, as SVG text whose colours follow the page's light or dark theme."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from lutra.errors import LutraError, missing_extra
+from lutra.report._published import Published
+from lutra.report._results import Accuracy, CircuitFigures, Synthesis, Training
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["accuracy_against_area", "area_by_level", "confusion_matrix", "training_curve"]
+
+# Stand-ins that become the page's CSS variables.
+_INK, _FAINT, _OURS, _OTHER = "#010203", "#010204", "#010205", "#010206"
+_THEME = {_INK: "--ink", _FAINT: "--line", _OURS: "--accent", _OTHER: "--other"}
+
+
+def training_curve(training: Training) -> str:
+    """Plot train and validation accuracy against the epoch, phases one after the other."""
+    figure, axes = _figure(5.0, 4.2)
+    epochs = np.arange(1, len(training.history) + 1)
+    for name, colour, values in (
+        ("train", _OTHER, [row.train_accuracy for row in training.history]),
+        ("validation", _OURS, [row.val_accuracy for row in training.history]),
+    ):
+        heights = np.array([np.nan if v is None else v for v in values], float)
+        if not np.isnan(heights).all():
+            axes.plot(epochs, heights, color=colour, label=name, linewidth=1.8)
+    phases = [row.phase for row in training.history]
+    for change in (i for i in range(1, len(phases)) if phases[i] != phases[i - 1]):
+        axes.axvline(change + 0.5, color=_FAINT, linewidth=1)
+    axes.set_xlabel("epoch")
+    axes.set_ylabel("accuracy, %")
+    _legend(axes)
+    return _svg(figure)
+
+
+def confusion_matrix(accuracy: Accuracy) -> str:
+    """Draw the confusion matrix, each row shaded by its share of the true class."""
+    counts = np.array(accuracy.confusion)
+    share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
+    size = max(3.2, 1.2 + 0.42 * len(counts))
+    figure, axes = _figure(size + 0.6, size)
+    for (row, column), count in np.ndenumerate(counts):
+        colour = _OURS if row == column else _OTHER
+        opacity = 0.15 + 0.5 * share[row, column] ** 0.5 if count else 0.0
+        axes.fill_between(
+            [column - 0.47, column + 0.47],
+            row - 0.47,
+            row + 0.47,
+            color=colour,
+            alpha=opacity,
+            lw=0,
+        )
+        if count and len(counts) <= 20:
+            axes.text(column, row, str(count), ha="center", va="center", color=_INK, fontsize=8)
+    names = [_plain(name) for name in accuracy.classes]
+    axes.set_xticks(range(len(counts)), names)
+    axes.set_yticks(range(len(counts)), names)
+    axes.set_xlim(-0.5, len(counts) - 0.5)
+    axes.set_ylim(len(counts) - 0.5, -0.5)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.grid(visible=False)
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return _svg(figure)
+
+
+def area_by_level(circuit: CircuitFigures, synthesis: Synthesis | None) -> str:
+    """Draw worst-case LUT6 of each table level beside the LUTs that synthesis left of it."""
+    rows = [row for row in circuit.rows if row.lut6_worst_case is not None]
+    names = [row.name or f"level {row.level}" for row in rows]
+    figure, axes = _figure(7.2, 0.9 + 0.5 * max(2, len(rows)))
+    places = np.arange(len(rows))
+    bound = [row.lut6_worst_case or 0 for row in rows]
+    bars = [axes.barh(places - 0.2, bound, 0.36, color=_OTHER, label=circuit.kind)]
+    found = {area.name: area for area in synthesis.levels} if synthesis else {}
+    kept = [
+        (place, found[name]) for place, name in zip(places, names, strict=True) if name in found
+    ]
+    if kept:
+        heights = [area.lut for _, area in kept]
+        label = f"{kept[0][1].kind}, LUTs of any size"
+        places_kept = [place + 0.2 for place, _ in kept]
+        bars.append(axes.barh(places_kept, heights, 0.36, color=_OURS, label=label))
+    for bar in bars:
+        axes.bar_label(bar, fmt="{:,.0f}", padding=4, color=_INK, fontsize=8)
+    axes.set_yticks(places, [_plain(name) for name in names])
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.grid(visible=False, axis="y")
+    _legend(axes)
+    return _svg(figure)
+
+
+def accuracy_against_area(
+    points: Sequence[Published], ours: tuple[float, int] | None, label: str
+) -> str:
+    """Plot test accuracy against LUTs, logarithmic: published points and ours, (accuracy, LUTs)."""
+    figure, axes = _figure(7.2, 4.2)
+    axes.set_xscale("log")
+    for verified in (True, False):
+        some = [point for point in points if point.recalled != verified]
+        if some:
+            axes.scatter(
+                [point.lut for point in some],
+                [point.accuracy for point in some],
+                s=28,
+                facecolors=_OTHER if verified else "none",
+                edgecolors=_OTHER,
+                label="published, post-route" + ("" if verified else ", accuracy unverified"),
+            )
+    if ours is not None:
+        axes.scatter([ours[1]], [ours[0]], s=150, marker="*", color=_OURS, label=label)
+        _label(axes, "  ours", ours[1], ours[0], _OURS)
+    named = {point.method: point for point in sorted(points, key=lambda point: -point.lut)}
+    for point in named.values():
+        near = [other.lut - point.lut for other in named.values() if _near(point, other)]
+        side = "right" if max(near, default=0) <= 0 else "left" if min(near) >= 0 else "below"
+        _label(axes, point.method, point.lut, point.accuracy, _INK, side)
+    axes.set_xlabel("LUTs (see the conventions)")
+    axes.set_ylabel("test accuracy, %")
+    axes.margins(0.1)
+    axes.set_xlim(right=axes.get_xlim()[1] * 2)
+    _legend(axes, "above")
+    return _svg(figure)
+
+
+def _plain(name: str) -> str:
+    """Shorten a name, and keep its dollar signs from starting a formula."""
+    return (name if len(name) <= 32 else name[:31] + "…").replace("$", r"\$")
+
+
+def _near(one: Published, other: Published) -> bool:
+    return 1 / 3.6 < one.lut / other.lut < 3.6 and abs(one.accuracy - other.accuracy) < 0.12
+
+
+_SIDES: dict[str, dict[str, Any]] = {
+    "right": {"xytext": (6, -2), "ha": "left"},
+    "left": {"xytext": (-6, -2), "ha": "right"},
+    "below": {"xytext": (0, -10), "ha": "center"},
+}
+
+
+def _label(axes: "Axes", text: str, x: float, y: float, colour: str, side: str = "right") -> None:
+    looks = {"textcoords": "offset points", "fontsize": 7, "color": colour, **_SIDES[side]}
+    axes.annotate(text, (x, y), **looks)
+
+
+def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise LutraError(missing_extra("The HTML report", "matplotlib", "report")) from error
+    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
+    axes = figure.add_subplot()
+    axes.set_facecolor("none")
+    axes.grid(color=_FAINT, linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_INK, length=0, labelsize=9)
+    axes.xaxis.label.set_color(_INK)
+    axes.yaxis.label.set_color(_INK)
+    for name, side in axes.spines.items():
+        side.set_visible(name in ("left", "bottom"))
+        side.set_color(_FAINT)
+    return figure, axes
+
+
+def _legend(axes: "Axes", place: Literal["best", "above"] = "best") -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    looks: dict[str, Any] = {"frameon": False, "labelcolor": _INK, "fontsize": 8}
+    if handles and place == "above":
+        looks |= {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
+    if handles:
+        axes.legend(handles, labels, **looks)
+
+
+def _svg(figure: Any) -> str:
+    """Return the figure as an ``<svg>`` element, the same text for the same figure."""
+    import matplotlib as mpl
+
+    content = io.StringIO()
+    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lutra"}):
+        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
+    text = content.getvalue()
+    text = text[text.index("<svg") :]
+    for colour, variable in _THEME.items():
+        text = text.replace(colour, f"var({variable})")
+    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
+    text = re.sub(r' id="[a-z]\w*_\d+"', "", text)  # they repeat from figure to figure
+    return re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)

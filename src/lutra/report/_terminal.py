@@ -1,0 +1,74 @@
+"""A result as tables in the terminal. Names go through `Text`: their brackets are no markup."""
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from lutra.report._results import RunResult, Synthesis
+
+__all__ = ["show"]
+
+
+def show(result: RunResult, console: Console | None = None) -> None:
+    """Write the headline figures, then the areas by level and by part."""
+    console = console or Console()
+    for table in _tables(result):
+        console.print(table)
+
+
+def _tables(result: RunResult) -> Iterator[Table]:
+    head = Table("", "", title=Text(f"{result.recipe} on {result.dataset}"), show_header=False)
+    for label, value in _headline(result):
+        head.add_row(label, Text(value))
+    yield head
+    if result.circuit is not None:
+        rows = Table("operation", "kind", "level", title="Circuit")
+        for column in ("words", "address bits", "LUT6, worst-case model"):
+            rows.add_column(column, justify="right")
+        for row in result.circuit.rows:
+            bound = "" if row.lut6_worst_case is None else f"{row.lut6_worst_case:,}"
+            figures = (str(row.level), f"{row.words:,}", str(row.address_bits or ""), bound)
+            rows.add_row(Text(row.name), row.kind, *figures)
+        yield rows
+    if result.synthesis is not None:
+        yield _areas(result.synthesis)
+
+
+def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
+    missing = "not run"
+    accuracy, verify, circuit = result.accuracy, result.verify, result.circuit
+    yield "test accuracy", f"{accuracy.test:.2f} %" if accuracy else missing
+    held = accuracy.validation if accuracy else None
+    yield "validation accuracy", missing if held is None else f"{held:.2f} %"
+    yield "levels", str(circuit.levels) if circuit else missing
+    yield "LUT6, worst-case model", f"{circuit.lut6_worst_case:,}" if circuit else missing
+    total = result.synthesis.total if result.synthesis else None
+    yield "LUT, flip-flops", f"{total.lut:,}, {total.ff:,} ({total.kind})" if total else missing
+    yield "training", f"{result.train.seconds:,.0f} s" if result.train else missing
+    if verify is None:
+        yield "bit for bit", missing
+    else:
+        yield "torch = circuit", _verdict(verify.torch_equals_circuit, verify.samples)
+        agree = None if verify.rtl_mismatches is None else not verify.rtl_mismatches
+        yield "circuit = RTL", _verdict(agree, verify.samples)
+
+
+def _verdict(agree: bool | None, samples: int) -> str:
+    if agree is None:
+        return "not run"
+    return f"equal on {samples:,} rows" if agree else "DIFFERENT"
+
+
+def _areas(synthesis: Synthesis) -> Table:
+    table = Table("design", "figure", title=Text(f"Area, {synthesis.tool}"))
+    for column in ("LUT", "FF", "MUXF", "carry", "depth"):
+        table.add_column(column, justify="right")
+    for section in ((synthesis.total,), synthesis.parts, synthesis.levels):
+        for area in section:
+            counts = (area.lut, area.ff, area.muxf, area.carry)
+            depth = "" if area.depth is None else str(area.depth)
+            table.add_row(Text(area.name), area.kind, *(f"{n:,}" for n in counts), depth)
+        table.add_section()
+    return table
