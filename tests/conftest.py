@@ -1,0 +1,83 @@
+"""Shared fixtures: the real data sets, from the data folder beside the project or the cache."""
+
+import copy
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import settings
+
+from lutra.data import Dataset, Split, load
+from lutra.recipe import Recipe, parse_recipe
+
+ROOT = Path(__file__).parents[1]
+
+settings.register_profile("suite", derandomize=True, deadline=None)
+settings.load_profile("suite")
+torch.set_num_threads(1)  # the suite runs one process per core
+
+
+BESIDE = ROOT.parent / "shared" / "data"
+if "LUTRA_DATA" not in os.environ and BESIDE.is_dir():
+    os.environ["LUTRA_DATA"] = str(BESIDE)  # a data folder beside the project, where there is one
+
+
+def small() -> Dataset:
+    """MNIST's first 2,000 training images, 500 of them to validate, and 500 to test."""
+    whole = load("mnist", validation=5000)
+
+    def first(part: Split, count: int) -> Split:
+        return Split(part.x[:count], part.y[:count])
+
+    parts = {
+        "train": first(whole.train, 2000),
+        "validation": first(whole.validation, 500),
+        "test": first(whole.test, 500),
+    }
+    return Dataset(**{**vars(whole), **parts})
+
+
+@pytest.fixture(scope="session")
+def mnist() -> Dataset:
+    """Full MNIST with 5,000 validation images."""
+    return load("mnist", validation=5000)
+
+
+@pytest.fixture(scope="session")
+def small_mnist() -> Dataset:
+    """The same as `small`."""
+    return small()
+
+
+TINY = {
+    "name": "tiny",
+    "data": {"name": "mnist", "validation": 500},
+    "model": {
+        "hidden_layers": [60, 20, 30, 10],
+        "support_layers": [0, 1, 0, 1],
+        "input_bitwidth": 1,
+        "hidden_bitwidth": 1,
+        "support_bitwidth": 2,
+        "output_bitwidth": 4,
+        "input_fanin": 6,
+        "hidden_fanin": 4,
+        "support_fanin": 3,
+        "width_n": 4,
+    },
+    "mapping": {"dense": "skip", "epochs": 1},
+    "train": {"epochs": 2, "batch": 100, "learning_rate": 5e-3, "schedule": "cosine"},
+}
+
+
+@pytest.fixture
+def tiny_content() -> dict[str, Any]:
+    """The content of a recipe of 120 tables on MNIST that trains in seconds."""
+    return copy.deepcopy(TINY)
+
+
+@pytest.fixture
+def tiny_recipe(tiny_content: dict[str, Any]) -> Recipe:
+    """The same, parsed."""
+    return parse_recipe(tiny_content)

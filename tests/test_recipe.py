@@ -1,0 +1,178 @@
+"""Recipes: strict, helpful, and NeuraLUT-Assemble's parameters with their exact meaning."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lutra.errors import RecipeError
+from lutra.nn.families import Level, NeuraLutAssemble
+from lutra.recipe import load_recipe, parse_recipe
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+
+SLIDE = {
+    "input_bitwidth": 2,
+    "hidden_bitwidth": 2,
+    "output_bitwidth": 2,
+    "support_bitwidth": 1,
+    "input_fanin": 2,
+    "hidden_fanin": 2,
+    "support_fanin": 2,
+}
+
+
+def released(tmp_path: Path, **parameters: Any) -> NeuraLutAssemble:
+    path = tmp_path / "parameters.json"
+    path.write_text(json.dumps({**SLIDE, **parameters}))
+    return load_recipe(path).model
+
+
+def test_slide_one_a_16_input_neuron_of_five_tables(tmp_path: Path) -> None:
+    model = released(
+        tmp_path,
+        hidden_layers=[4, 1],
+        support_layers=[0, 1],
+        input_fanin=4,
+        hidden_fanin=4,
+        support_fanin=4,
+    )
+    assert model.levels(1) == [Level(4, 4, 2, 1, True, False), Level(1, 4, 1, 2, True, True)]
+    assert sum(level.width for level in model.levels(1)) == 5
+    assert model.levels(1)[0].address_bits == 8
+    assert model.levels(1)[0].width * model.levels(1)[0].fan_in == 16
+    assert trees(model, 1) == [(1, 16)]
+
+
+def test_slide_two_a_16_input_neuron_of_fifteen_tables(tmp_path: Path) -> None:
+    model = released(tmp_path, hidden_layers=[8, 4, 2, 1], support_layers=[0, 1, 1, 1])
+    levels = model.levels(1)
+    assert sum(level.width for level in levels) == 15
+    assert [level.address_bits for level in levels] == [4, 2, 2, 2]
+    assert [level.output_signed for level in levels] == [True, True, True, True]
+    assert trees(model, 1) == [(1, 16)]
+
+
+def test_slide_three_two_assembled_layers(tmp_path: Path) -> None:
+    model = released(
+        tmp_path,
+        hidden_layers=[16, 8, 4, 8, 4, 2, 1],
+        support_layers=[0, 1, 1, 0, 1, 1, 1],
+    )
+    levels = model.levels(1)
+    # Four trees of three levels with 8 inputs each feed, mapped, one tree of four with 16.
+    assert trees(model, 1) == [(4, 8), (1, 16)]
+    assert [level.tree for level in levels] == [False, True, True, False, True, True, True]
+    # A tree's root is a ReLU unless it is an output; inside a tree the identity.
+    assert [level.output_signed for level in levels] == [True, True, False, True, True, True, True]
+    assert [level.output_bits for level in levels] == [1, 1, 2, 1, 1, 1, 2]
+    assert [level.bits for level in levels] == [2, 1, 1, 2, 1, 1, 1]
+    assert model.mapped_levels() == [0, 3]
+
+
+def trees(model: NeuraLutAssemble, classes: int) -> list[tuple[int, int]]:
+    """(number of trees, inputs per tree) of each assembled layer."""
+    result: list[tuple[int, int]] = []
+    leaves, width = (0, 0), 0
+    for level in model.levels(classes):
+        if not level.tree:
+            if leaves[0]:
+                result.append((width, leaves[0] * leaves[1] // width))
+            leaves = (level.width, level.fan_in)
+        width = level.width
+    return [*result, (width, leaves[0] * leaves[1] // width)]
+
+
+def test_the_released_parameters_leave_the_class_level_out(tmp_path: Path) -> None:
+    path = tmp_path / "hdr-5l.json"
+    path.write_text(
+        json.dumps(
+            {
+                "hidden_layers": [2160, 360, 2160, 360, 60],
+                "support_layers": [0, 1, 0, 1, 1, 1],
+                "input_bitwidth": 1,
+                "hidden_bitwidth": 1,
+                "support_bitwidth": 1,
+                "output_bitwidth": 6,
+                "input_fanin": 6,
+                "hidden_fanin": 6,
+                "output_fanin": 6,
+                "support_fanin": 6,
+                "width_n": 64,
+                "weight_decay": 0,
+                "batch_size": 32,
+                "epochs": 500,
+                "learning_rate": 0.002,
+                "seed": 400,
+                "checkpoint": None,
+            }
+        )
+    )
+    recipe = load_recipe(path)
+    assert [level.width for level in recipe.model.levels(10)] == [2160, 360, 2160, 360, 60, 10]
+    assert recipe.train.batch == 32
+    assert recipe.train.seed == 400
+    published = load_recipe(RECIPES[0].parent / "neuralut-assemble-mnist.toml")
+    assert published.model.levels(10) == recipe.model.levels(10)
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
+    assert load_recipe(path).name == path.stem
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"modle": {}}, "unknown key 'modle'; did you mean 'model'"),
+        ({"train": {"epoch": 3}}, "unknown key 'train.epoch'; did you mean 'epochs'"),
+        ({"train": {"epochs": "3"}}, "train.epochs: .*integer.*got '3'"),
+        ({"train": {"epochs": 0}}, "train.epochs: .*greater than or equal to 1"),
+        ({"train": {"learning_rate": float("nan")}}, "train.learning_rate"),
+        ({"train": {"schedule": "exec"}}, "train.schedule: .*'cosine' or 'warm-restarts'"),
+        ({"train": {"augment": {"shfit": 1.0}}}, "did you mean 'shift'"),
+        ({"data": {"name": "minst"}}, "did you mean 'mnist'"),
+        ({"data": {"name": "csv"}}, "needs a path"),
+        ({"name": "../up"}, "name: "),
+        ({"model": {"hidden_layers": [60, 20, 31, 10]}}, "level 3 is inside a tree: .* has 31"),
+        ({"model": {"input_bitwidth": 4}}, "24 address bits; at most 16"),
+        ({"model": {"input_bitwidth": 0}}, "model.input_bitwidth"),
+        ({"model": {"hidden_fanin": 10, "hidden_layers": [24, 8, 30, 10]}}, "fan-in 10 exceeds"),
+        ({"model": {"support_layers": [1, 1, 0, 1]}}, "must start with 0"),
+        ({"model": {"support_layers": [0, 1]}}, "must match"),
+        ({"model": {"family": "nullanet"}}, "model.family"),
+    ],
+)
+def test_a_bad_recipe_is_one_clear_error(
+    tiny_content: dict[str, Any], change: dict[str, Any], message: str
+) -> None:
+    for key, value in change.items():
+        if isinstance(value, dict):
+            tiny_content[key] = {**tiny_content.get(key, {}), **value}
+        else:
+            tiny_content[key] = value
+    with pytest.raises(RecipeError, match=f"somewhere: .*{message}"):
+        parse_recipe(tiny_content, "somewhere")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("broken.toml", "name = "),
+        ("deep.json", "[" * 100_000),
+        ("list.json", "[1]"),
+        ("odd.json", '{"hiden_layers": [1]}'),
+        ("latin.toml", "name = '\xff'"),
+    ],
+)
+def test_an_unreadable_recipe_names_its_file(tmp_path: Path, name: str, text: str) -> None:
+    path = tmp_path / name
+    path.write_text(text, encoding="latin-1")
+    with pytest.raises(RecipeError, match=name):
+        load_recipe(path)
+
+
+def test_a_missing_recipe_names_its_file(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="nowhere"):
+        load_recipe(tmp_path / "nowhere.toml")

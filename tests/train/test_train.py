@@ -1,0 +1,176 @@
+"""Training learns, resumes bit for bit after SIGKILL, and refuses foreign or broken state."""
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lutra.data import Dataset, Split
+from lutra.errors import CheckpointError, LutraError, OutputError
+from lutra.recipe import AugmentConfig, Recipe, TrainConfig, parse_recipe
+from lutra.train import augment, build, restore, train
+from lutra.train._schedule import learning_rate
+
+from ..conftest import ROOT
+
+STATE = "train.best.safetensors"
+
+
+def test_training_learns_and_is_reproducible(
+    tiny_recipe: Recipe, small_mnist: Dataset, tmp_path: Path
+) -> None:
+    torch.manual_seed(1)
+    model = train(tiny_recipe, small_mnist, 3, tmp_path / "a")
+    torch.manual_seed(2)
+    train(tiny_recipe, small_mnist, 3, tmp_path / "b")
+    assert weights(tmp_path / "a") == weights(tmp_path / "b")
+    log = [json.loads(line) for line in (tmp_path / "a" / "train.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in log] == [1, 2]
+    assert log[-1]["loss"] < log[0]["loss"]
+    assert log[-1]["val_accuracy"] > 25
+    again = restore(tiny_recipe, small_mnist, 3, tmp_path / "a")
+    for name, tensor in model.state_dict().items():
+        assert torch.equal(tensor, again.state_dict()[name]), name
+    assert not (tmp_path / "a" / "dense.checkpoint.safetensors").exists()
+
+
+_KILLED = """
+import os, signal, sys
+from pathlib import Path
+import lutra.train._loop as loop
+from tests.conftest import TINY, small
+from lutra.recipe import parse_recipe
+from lutra.train import train
+
+seen, stop = 0, int(sys.argv[2])
+loop._CHECKPOINT_SECONDS = 0.0
+loop._CHECKPOINT_SHARE = 1e9
+
+def progress(*_):
+    global seen
+    seen += 1
+    if seen == stop:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+train(parse_recipe(TINY), small(), 3, Path(sys.argv[1]), progress)
+"""
+
+
+def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path) -> None:
+    folder = tmp_path / "killed"
+
+    def run(stop: int) -> int:
+        command = [sys.executable, "-c", _KILLED, str(folder), str(stop)]
+        return subprocess.run(command, cwd=ROOT, timeout=300).returncode
+
+    assert run(7) == -signal.SIGKILL  # in the dense phase
+    assert run(20) == -signal.SIGKILL  # in the first epoch of the sparse one
+    assert run(17) == -signal.SIGKILL  # in the second
+    assert run(-1) == 0
+    whole = tmp_path / "whole"
+    command = [sys.executable, "-c", _KILLED, str(whole), "-1"]
+    subprocess.run(command, cwd=ROOT, timeout=300, check=True)
+    assert weights(folder) == weights(whole)
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    return {k: v.numpy().tobytes() for k, v in load_file(folder / STATE).items()}
+
+
+def test_a_foreign_or_broken_checkpoint_is_refused_and_kept(
+    tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+) -> None:
+    recipe = parse_recipe(tiny_content)
+    train(recipe, small_mnist, 0, tmp_path)
+    with pytest.raises(CheckpointError, match="another recipe or seed"):
+        train(recipe, small_mnist, 1, tmp_path)
+    tiny_content["train"]["learning_rate"] = 1e-3
+    with pytest.raises(CheckpointError, match="another recipe or seed"):
+        train(parse_recipe(tiny_content), small_mnist, 0, tmp_path)
+    path = tmp_path / "train.checkpoint.safetensors"
+    content = path.read_bytes()
+    for damaged in (content[: len(content) // 2], b"", b"\xff" * 100, content[:200]):
+        path.write_bytes(damaged)
+        with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+            train(recipe, small_mnist, 0, tmp_path)
+        assert path.read_bytes() == damaged
+
+
+def test_a_full_disk_leaves_the_checkpoint_as_it_was(
+    tiny_recipe: Recipe, small_mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "train.best.safetensors"
+    path.write_bytes(b"earlier")
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OutputError, match="No space left"):
+        train(tiny_recipe, small_mnist, 0, tmp_path)
+    assert path.read_bytes() == b"earlier"
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_best_needs_a_validation_part(
+    tiny_recipe: Recipe, small_mnist: Dataset, tmp_path: Path
+) -> None:
+    none = Split(small_mnist.train.x[:0], small_mnist.train.y[:0])
+    data = Dataset(**{**vars(small_mnist), "validation": none})
+    with pytest.raises(LutraError, match="validation part is empty"):
+        train(tiny_recipe, data, 0, tmp_path)
+
+
+def test_averaged_weights_are_kept(
+    tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+) -> None:
+    tiny_content["mapping"] = {"method": "random"}
+    tiny_content["train"] |= {"ema": 0.9, "select": "last"}
+    recipe = parse_recipe(tiny_content)
+    averaged = train(recipe, small_mnist, 0, tmp_path / "a").state_dict()
+    tiny_content["train"] |= {"ema": 0.0}
+    raw = train(parse_recipe(tiny_content), small_mnist, 0, tmp_path / "b").state_dict()
+    name = "levels.0.function.hidden_weight"
+    initial = build(recipe, small_mnist, 0).state_dict()[name]
+    assert not torch.equal(averaged[name], raw[name])
+    assert (averaged[name] - initial).norm() < (raw[name] - initial).norm()
+
+
+def test_schedules() -> None:
+    cosine = TrainConfig(schedule="cosine", learning_rate=1.0)
+    assert learning_rate(cosine, 0, 10, 4) == 1.0
+    assert learning_rate(cosine, 20, 10, 4) == pytest.approx(0.5)
+    restarts = TrainConfig(schedule="warm-restarts", restart_epochs=2, learning_rate=1.0)
+    assert [learning_rate(restarts, 20 * i, 10, 100) for i in range(3)] == [1.0, 1.0, 1.0]
+    assert learning_rate(restarts, 19, 10, 100) < 0.01
+
+
+def test_augmentation_moves_images_as_asked() -> None:
+    image = torch.zeros(2, 28, 28, dtype=torch.uint8)
+    image[:, 10:18, 12:16] = 200
+    raw = image.view(2, -1)
+    generator = torch.Generator().manual_seed(0)
+    same = augment(raw, (28, 28), AugmentConfig(), generator)
+    assert torch.equal(same, raw)
+    moved = augment(raw, (28, 28), AugmentConfig(shift=3.0), generator)
+    assert moved.dtype == torch.uint8
+    assert not torch.equal(moved[0], moved[1])
+    assert moved.long().sum() == pytest.approx(raw.long().sum().item(), rel=0.02)
+
+    def centre(x: torch.Tensor) -> np.ndarray:
+        weight = x.view(28, 28).double()
+        line = torch.arange(28).double()
+        total = weight.sum()
+        return np.array([(weight.sum(1) @ line) / total, (weight.sum(0) @ line) / total])
+
+    assert np.abs(centre(moved[0]) - centre(raw[0])).max() <= 3.1
+    turned = augment(raw, (28, 28), AugmentConfig(rotate=20.0, elastic=1.0), generator)
+    assert np.abs(centre(turned[0]) - centre(raw[0])).max() < 1.5
+    assert not torch.equal(turned, raw)
