@@ -13,10 +13,13 @@ from lutra.tools._find import (
 from lutra.tools._run import Completed, run
 from lutra.tools.slang import Parsed, parse
 from lutra.tools.verilator import lint, run_testbench, simulate
+from lutra.tools.yosys import PartsSynthesis, Synthesis, synthesise, synthesise_parts
 
 __all__ = [
     "Completed",
     "Parsed",
+    "PartsSynthesis",
+    "Synthesis",
     "Tool",
     "ToolStatus",
     "doctor",
@@ -30,4 +33,6 @@ __all__ = [
     "run",
     "run_testbench",
     "simulate",
+    "synthesise",
+    "synthesise_parts",
 ]
