@@ -20,7 +20,7 @@ def area(name: str, lut: int, ff: int = 0) -> Area:
     return Area(name=name, lut=lut, lut_by_size=sizes, ff=ff, muxf=0, carry=0, depth=3, seconds=1.5)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def result() -> RunResult:
     """A run in the shape of the MNIST one; its figures are made up."""
     rng = np.random.default_rng(0)

@@ -1,6 +1,7 @@
 """The figures of a report, as SVG text whose colours follow the page's light or dark theme."""
 
 import io
+import itertools
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -48,19 +49,18 @@ def confusion_matrix(accuracy: Accuracy) -> str:
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     size = max(3.2, 1.2 + 0.42 * len(counts))
     figure, axes = _figure(size + 0.6, size)
-    for (row, column), count in np.ndenumerate(counts):
-        colour = _OURS if row == column else _OTHER
-        opacity = 0.15 + 0.5 * share[row, column] ** 0.5 if count else 0.0
-        axes.fill_between(
-            [column - 0.47, column + 0.47],
-            row - 0.47,
-            row + 0.47,
-            color=colour,
-            alpha=opacity,
-            lw=0,
-        )
-        if count and len(counts) <= 20:
-            axes.text(column, row, str(count), ha="center", va="center", color=_INK, fontsize=8)
+    from matplotlib.collections import PolyCollection
+
+    right = np.eye(len(counts), dtype=bool)
+    for colour, shown in ((_OURS, right), (_OTHER, ~right)):
+        places = np.argwhere(shown & (counts > 0))
+        corners = places[:, None, ::-1] + 0.47 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+        opacity = 0.15 + 0.5 * share[tuple(places.T)] ** 0.5
+        axes.add_collection(PolyCollection(list(corners), facecolors=colour, alpha=opacity, lw=0))
+    if len(counts) <= 20:
+        for row, column in np.argwhere(counts):
+            looks = {"ha": "center", "va": "center", "color": _INK, "fontsize": 8}
+            axes.text(column, row, str(counts[row, column]), **looks)
     names = [_plain(name) for name in accuracy.classes]
     axes.set_xticks(range(len(counts)), names)
     axes.set_yticks(range(len(counts)), names)
@@ -120,11 +120,13 @@ def accuracy_against_area(
             )
     if ours is not None:
         axes.scatter([ours[1]], [ours[0]], s=150, marker="*", color=_OURS, label=label)
-        _label(axes, "  ours", ours[1], ours[0], _OURS)
+        _label(axes, "ours", 1.08 * ours[1], ours[0], _OURS)
     named = {point.method: point for point in sorted(points, key=lambda point: -point.lut)}
+    middle = itertools.cycle(("below", "above"))
     for point in named.values():
         near = [other.lut - point.lut for other in named.values() if _near(point, other)]
-        side = "right" if max(near, default=0) <= 0 else "left" if min(near) >= 0 else "below"
+        outer = "right" if max(near, default=0) <= 0 else "left"
+        side = next(middle) if near and min(near) < 0 < max(near) else outer
         _label(axes, point.method, point.lut, point.accuracy, _INK, side)
     axes.set_xlabel("LUTs (see the conventions)")
     axes.set_ylabel("test accuracy, %")
@@ -140,13 +142,14 @@ def _plain(name: str) -> str:
 
 
 def _near(one: Published, other: Published) -> bool:
-    return 1 / 3.6 < one.lut / other.lut < 3.6 and abs(one.accuracy - other.accuracy) < 0.12
+    return 1 / 4 < one.lut / other.lut < 4 and abs(one.accuracy - other.accuracy) < 0.12
 
 
 _SIDES: dict[str, dict[str, Any]] = {
     "right": {"xytext": (6, -2), "ha": "left"},
     "left": {"xytext": (-6, -2), "ha": "right"},
     "below": {"xytext": (0, -10), "ha": "center"},
+    "above": {"xytext": (0, 6), "ha": "center"},
 }
 
 
@@ -195,5 +198,6 @@ def _svg(figure: Any) -> str:
     for colour, variable in _THEME.items():
         text = text.replace(colour, f"var({variable})")
     text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    text = re.sub(r' id="[a-z]\w*_\d+"', "", text)  # they repeat from figure to figure
+    used = set(re.findall(r"#(\w+)", text))
+    text = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
     return re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
