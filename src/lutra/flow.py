@@ -1,0 +1,294 @@
+"""The steps from a recipe to a report, each one resumable and each one recorded.
+
+A run folder holds ``train.*`` (see `lutra.train`), ``circuit.safetensors``, ``rtl/``, ``synth/``,
+``result.json`` (`lutra.RunResult`: every step adds its part) and ``report.html``.
+"""
+
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lutra.circuit import Circuit, evaluate, load, save
+from lutra.data import Dataset
+from lutra.data import load as load_data
+from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
+from lutra.nn import LutModel
+from lutra.passes import pipeline
+from lutra.provenance import commit, cpu, packages
+from lutra.recipe import Recipe, load_recipe
+from lutra.report import (
+    Accuracy,
+    Area,
+    Epoch,
+    Machine,
+    RunResult,
+    Synthesis,
+    Training,
+    Verification,
+    circuit_figures,
+    load_result,
+    save_result,
+    write_html,
+)
+from lutra.tools import Synthesis as Mapped
+from lutra.tools import find_verilator, find_yosys, synthesise_parts
+from lutra.train import Progress, restore
+from lutra.train import train as train_model
+from lutra.verify import first_difference, verify_rtl
+
+__all__ = ["STEPS", "Run", "open_run"]
+
+STEPS = ("train", "compile", "verify", "synthesise", "report")
+"""Names of the steps of a `Run`, in order."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One recipe, one seed, one folder."""
+
+    recipe: Recipe
+    text: str
+    """The recipe file as it stands."""
+    data: Dataset
+    seed: int
+    folder: Path
+
+    @property
+    def circuit_path(self) -> Path:
+        """The compiled circuit."""
+        return self.folder / "circuit.safetensors"
+
+    @property
+    def result_path(self) -> Path:
+        """The record."""
+        return self.folder / "result.json"
+
+    def train(self, progress: Progress | None = None) -> None:
+        """Train, or go on where an interrupted training stopped."""
+        train_model(self.recipe, self.data, self.seed, self.folder, progress)
+        history = [
+            row for phase in ("dense", "train") for row in _read_log(self.folder / f"{phase}.jsonl")
+        ]
+        sparse = sum(row.phase == "train" for row in history)
+        last = {row.phase: row.seconds for row in history}
+        training = Training(
+            epochs=len(history),
+            steps=len(history) * max(1, len(self.data.train) // self.recipe.train.batch),
+            seconds=sum(last.values()),
+            history=tuple(history),
+        )
+        if sparse != self.recipe.train.epochs:
+            raise CheckpointError(f"{self.folder}: the training log has {sparse} epochs")
+        self._record(train=training)
+
+    def compile(self) -> Circuit:
+        """Lower the trained model to a circuit; prove torch == circuit on the whole test part.
+
+        Raises
+        ------
+        VerifyError
+            A code differs; the message names sample, word and bit.
+        """
+        started = time.monotonic()
+        model = self._model()
+        data = self.data
+        bare = model.lower(self.recipe.name, data.classes, data.features)
+        circuit = pipeline(bare, self.recipe.hardware.register_every)
+        found = evaluate(circuit, data.test.x)
+        codes = model.codes(torch.from_numpy(data.test.x)).numpy()
+        difference = first_difference({"scores": codes}, {"scores": found["scores"]})
+        if difference is not None:
+            raise VerifyError(f"{self.recipe.name}: torch and circuit differ: {difference}")
+        before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
+        save(circuit, self.circuit_path)
+        classes = len(data.classes)
+        confusion = np.bincount(data.test.y * classes + found["class"][:, 0], minlength=classes**2)
+        validation = None
+        if len(data.validation):
+            predicted = evaluate(circuit, data.validation.x)["class"][:, 0]
+            validation = _share(predicted == data.validation.y)
+        parts = {
+            "accuracy": Accuracy(
+                validation=validation,
+                test=_share(found["class"][:, 0] == data.test.y),
+                classes=data.classes,
+                confusion=tuple(tuple(row) for row in confusion.reshape(classes, -1).tolist()),
+            ),
+            "circuit": circuit_figures(circuit),
+        }
+        if before != self.circuit_path.read_bytes() or self._load().verify is None:
+            parts["verify"] = Verification(
+                samples=len(data.test),
+                torch_equals_circuit=True,
+                rtl_mismatches=None,
+                simulator=None,
+                seconds=time.monotonic() - started,
+                latency_cycles=None,
+                register_every=None,
+            )
+            parts["synthesis"] = None
+        self._record(**parts)
+        return circuit
+
+    def verify(self) -> None:
+        """Emit the RTL and prove circuit == Verilator on the whole test part, in one batch.
+
+        Raises
+        ------
+        VerifyError
+            A bit differs; the message names sample, output, word and bit.
+        """
+        hardware = self.recipe.hardware
+        found = verify_rtl(
+            self._circuit(),
+            self.data.test.x,
+            self.folder / "rtl",
+            input_register=hardware.input_register,
+            output_register=hardware.output_register,
+        )
+        earlier = self._load().verify
+        verifier = find_verilator()
+        self._record(
+            verify=Verification(
+                samples=found.samples,
+                torch_equals_circuit=earlier.torch_equals_circuit if earlier else None,
+                rtl_mismatches=0,
+                simulator=f"{verifier.name} {verifier.version}",
+                seconds=found.seconds,
+                latency_cycles=found.rtl.latency,
+                register_every=hardware.register_every,
+            )
+        )
+
+    def synthesise(self) -> None:
+        """Map the circuit to LUT6 with Yosys: in total, by part and by level."""
+        hardware = self.recipe.hardware
+        found = synthesise_parts(
+            self._circuit(),
+            self.folder / "synth",
+            input_register=hardware.input_register,
+            output_register=hardware.output_register,
+        )
+        named = {name: getattr(found, name) for name in ("encoder", "core", "head", "argmax")}
+        yosys = find_yosys()
+        self._record(
+            synthesis=Synthesis(
+                tool=f"{yosys.name} {yosys.version}",
+                total=_area("total", found.total),
+                parts=tuple(_area(name, part) for name, part in named.items() if part),
+                levels=tuple(_area(level.top, level) for level in found.levels),
+            )
+        )
+
+    def report(self) -> Path:
+        """Write the HTML page of what is recorded so far."""
+        return write_html(self.result(), self.folder / "report.html")
+
+    def result(self) -> RunResult:
+        """Return the record; an error where no step has run."""
+        return load_result(self.result_path)
+
+    def _model(self) -> LutModel:
+        path = self.folder / "train.best.safetensors"
+        if not path.exists():
+            raise CheckpointError(f"{path}: no trained model; run `lutra train` first")
+        return restore(self.recipe, self.data, self.seed, self.folder)
+
+    def _circuit(self) -> Circuit:
+        if not self.circuit_path.exists():
+            raise CircuitError(f"{self.circuit_path}: no circuit; run `lutra compile` first")
+        return load(self.circuit_path)
+
+    def _load(self) -> RunResult:
+        if self.result_path.exists():
+            return load_result(self.result_path)
+        return RunResult(
+            recipe=self.recipe.name,
+            dataset=self.data.name,
+            seed=self.seed,
+            commit="",
+            machine=Machine(cpu="", cores=0),
+            tools={},
+        )
+
+    def _record(self, **parts: object) -> None:
+        found = self._load()
+        tools = packages("lutra", "torch", "numpy", "pyosys", "verilator")
+        common = {
+            "recipe_text": self.text,
+            "dataset_sha256": self.data.sha256,
+            "commit": commit(),
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "machine": Machine(cpu=cpu(), cores=os.cpu_count() or 1),
+            "tools": tools,
+        }
+        save_result(found.model_copy(update=common | parts), self.result_path)
+
+
+def open_run(path: Path, out: Path, seed: int | None = None, offline: bool | None = None) -> Run:
+    """Read a recipe and its data; name the run folder ``out / recipe / seed<n>``.
+
+    Parameters
+    ----------
+    path
+        Recipe file; paths of data in it are relative to its folder.
+    out
+        Where run folders lie.
+    seed
+        Instead of the recipe's own.
+    offline
+        See `lutra.data.load`.
+
+    Raises
+    ------
+    RecipeError, DataError
+        The recipe cannot be used, or its data cannot be had.
+    """
+    recipe = load_recipe(path)
+    seed = recipe.train.seed if seed is None else seed
+    if seed < 0:
+        raise RecipeError(f"seed {seed}: must be 0 or more")
+    config = recipe.data
+    data = load_data(
+        config.name,
+        validation=config.validation,
+        seed=config.split_seed,
+        offline=offline,
+        path=path.parent / config.path if config.path else None,
+        test_path=path.parent / config.test_path if config.test_path else None,
+        label=config.label,
+        width=config.width,
+    )
+    folder = out / recipe.name / f"seed{seed}"
+    return Run(recipe, path.read_text(encoding="utf-8"), data, seed, folder)
+
+
+def _read_log(path: Path) -> list[Epoch]:
+    if not path.exists():
+        return []
+    try:
+        return [Epoch.model_validate_json(line) for line in path.read_text().splitlines()]
+    except ValueError as error:
+        raise CheckpointError(f"{path}: not a readable training log ({error})") from error
+
+
+def _share(right: np.ndarray) -> float:
+    return 100 * float(right.mean())
+
+
+def _area(name: str, found: Mapped) -> Area:
+    return Area(
+        name=name,
+        lut=found.lut6_total,
+        lut_by_size={f"LUT{size}": count for size, count in enumerate(found.luts, 1)},
+        ff=found.ff,
+        muxf=found.muxf,
+        carry=found.carry,
+        depth=found.levels,
+        seconds=found.seconds,
+    )
