@@ -42,9 +42,22 @@ def sum_primitives(op: Sum, wires: Wires) -> Iterator[str]:
     names = wires.bits(op.wires.reshape(-1))
     count, width = op.wires.shape[1], op.width
     for i, (weights, bias) in enumerate(zip(op.weights.tolist(), op.bias.tolist(), strict=True)):
-        terms = zip(names[i * count : (i + 1) * count], weights, strict=True)
-        total = [f"y[{i * width + j}]" for j in range(width)]
-        yield from _add(f"s{i}", [term for term in terms if term[1]], bias, total)
+        pairs = zip(names[i * count : (i + 1) * count], weights, strict=True)
+        terms = [(name, weight) for name, weight in pairs if weight]
+        needed = _needed_width([weight for _, weight in terms], bias, op.signed)
+        total = [f"y[{i * width + j}]" for j in range(needed - 1)]
+        yield f"wire e{i};"  # the top bit, which repeats where the sum is signed
+        yield from _add(f"s{i}", terms, bias, [*total, f"e{i}"])
+        rest = width - needed
+        upper = f"{{{rest + 1}{{e{i}}}}}" if op.signed else f"{{{rest + 1}'d0 | e{i}}}"
+        yield f"assign y[{(i + 1) * width - 1}:{i * width + needed - 1}] = {upper};"
+
+
+def _needed_width(weights: Sequence[int], bias: int, signed: bool) -> int:
+    """Return the width of a sum that needs fewer bits than its word has."""
+    low = bias + sum(weight for weight in weights if weight < 0)
+    high = bias + sum(weight for weight in weights if weight > 0)
+    return max(1, max(high, 0).bit_length() + signed, (~low).bit_length() + 1 if low < 0 else 0)
 
 
 def _add(
@@ -101,7 +114,12 @@ def _lookup(
     sums = [bias]
     for weight in weights:
         sums += [value + weight for value in sums]
+    seen: dict[int, str] = {0: "1'b0", (1 << len(sums)) - 1: "1'b1"}
+    digits = max(1, len(sums) // 4)
     for j, output in enumerate(total):
         table = sum((value >> j & 1) << entry for entry, value in enumerate(sums))
-        digits = max(1, len(sums) // 4)
+        if table in seen:
+            yield f"assign {output} = {seen[table]};"
+            continue
+        seen[table] = output
         yield lut(f"{name}_{j}", output, bits, f"{table:0{digits}x}")
