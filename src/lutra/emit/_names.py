@@ -51,7 +51,10 @@ alignas alignof asm auto bool catch char concept const_cast constexpr decltype d
 dynamic_cast explicit false float friend goto inline long mutable namespace noexcept nullptr
 operator private public register requires reinterpret_cast short signed sizeof static_assert
 static_cast switch template thread_local throw true try typeid typename using volatile wchar_t
-"""  # simulators translate to C++
+errno infinity linux main nan stderr stdin stdout unix
+vtop contextp eval_step eval_end_step hiername modelname name rootp threads trace tracecapable
+eventspending nexttimeslot prepareclone atclone vlsymsp vlsym
+"""  # simulators translate to C++; the last lines are names that Verilator's model class has
 _PRIMITIVES = """
 lut1 lut2 lut3 lut4 lut5 lut6 lut6_2 muxf7 muxf8 muxf9 inv buf bufg ibuf obuf fdre fdse fdce fdpe
 carry4 carry8 gnd vcc glbl tb

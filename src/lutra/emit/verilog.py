@@ -60,15 +60,15 @@ def emit_verilog(
     """
     circuit = circuit if encoder else without_encoder(circuit)
     circuit = circuit if argmax else without_argmax(circuit)
-    modules, names = Names(), Names(["clk", "x"])
-    top = modules.add(circuit.name).lower()
+    names = Names(["clk", "x"])  # one scope: Verilator wants ports unlike modules, too
+    top = names.add(circuit.name).lower()
     x = Port("x", "x", circuit.inputs, circuit.input_width, circuit.input_signed)
     outputs = tuple(
         Port(names.add(o.name), o.name, o.words.count, o.words.width, o.words.signed)
         for o in circuit.outputs
     )
     own = {
-        i: modules.add(f"{top[:40]}_{i}_{op.name or type(op).__name__}").lower()
+        i: names.add(f"{top[:40]}_{i}_{op.name or type(op).__name__}").lower()
         for i, op in enumerate(circuit.ops)
         if op.size
     }

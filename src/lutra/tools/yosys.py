@@ -17,6 +17,12 @@ from lutra.tools._run import run
 
 __all__ = ["PartsSynthesis", "Synthesis", "synthesise", "synthesise_parts"]
 
+_LIBRARY = (
+    "read_verilog -lib -specify +/xilinx/cells_sim.v",
+    "read_verilog -lib +/xilinx/cells_xtra.v",
+    "design -save library",  # what synth_xilinx does first, once for all designs
+)
+_SYNTH = "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nobram -nolutram -nodsp"
 _WHEEL = """\
 import sys
 from pyosys import libyosys
@@ -172,18 +178,19 @@ def _map(jobs: Mapping[str, tuple[Rtl, str]], folder: Path, timeout: float) -> l
 
     ``jobs``: name of the files -> design, and ``-flatten`` or nothing.
     """
-    tool, script = find_yosys(), []
+    tool, script = find_yosys(), [*_LIBRARY]
     for name, (rtl, flatten) in jobs.items():
         source = "".join(file.read_text() for file in rtl.files)
         write_atomic(folder / f"{name}.v", source)  # one plain name: no path needs quoting
         (folder / f"{name}.json").unlink(missing_ok=True)
         script += [
+            "design -load library",
             f"read_verilog {name}.v",
             *([] if flatten else [f"setattr -set keep 1 {rtl.top}/c:*"]),  # unread levels stay
-            f"synth_xilinx -family xcup {flatten} -noiopad -noclkbuf -nosrl -top {rtl.top}",
+            f"hierarchy -check -top {rtl.top}",
+            f"{_SYNTH} {flatten} -run prepare:",
             f"write_verilog -noattr {name}_netlist.v",
             f"write_json {name}.json",
-            "design -reset",
         ]
     write_atomic(folder / "synth.ys", "\n".join(script) + "\n")
     wheel = tool.how == "pyosys wheel"

@@ -1,0 +1,70 @@
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lutra.errors import ToolError
+from lutra.tools import run
+
+LOG = Path("log.txt")
+
+
+def python(code: str, folder: Path, timeout: float = 60):
+    return run([sys.executable, "-c", code], folder, log=LOG, timeout=timeout)
+
+
+def test_output_goes_to_the_log(tmp_path: Path) -> None:
+    done = python("import sys; print('out'); print('err', file=sys.stderr)", tmp_path)
+    assert sorted(done.output.split()) == ["err", "out"]
+    assert (tmp_path / LOG).read_text() == done.output
+
+
+def test_a_failure_shows_the_end_of_the_log(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match=r"(?s)exit status 3; the end of .*log\.txt:.*\n  line 49$"):
+        python("[print('line', i) for i in range(50)]; raise SystemExit(3)", tmp_path)
+
+
+def test_signals_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="out of memory"):
+        python("import os; os.kill(os.getpid(), 9)", tmp_path)
+    with pytest.raises(ToolError, match="SIGSEGV"):
+        python("import os; os.kill(os.getpid(), 11)", tmp_path)
+
+
+def test_a_timeout_kills_the_whole_group(tmp_path: Path) -> None:
+    code = """
+import subprocess, sys
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(child.pid, flush=True)
+child.wait()
+"""
+    start = time.monotonic()
+    with pytest.raises(ToolError, match="killed after 2 s"):
+        python(code, tmp_path, timeout=2)
+    assert time.monotonic() - start < 30
+    child = int((tmp_path / LOG).read_text())
+    for _ in range(100):
+        if not _alive(child):
+            return
+        time.sleep(0.1)
+    pytest.fail("the child outlived its group")
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().split(")")[1].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def test_the_environment_is_small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LUTRA_SECRET", "1")
+    assert "LUTRA_SECRET" not in python("import os; print(dict(os.environ))", tmp_path).output
+
+
+def test_a_program_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ToolError, match="cannot be started"):
+        run([tmp_path / "nothing"], tmp_path, log=LOG)
