@@ -31,7 +31,7 @@ def evaluate(circuit: Circuit, inputs: NDArray[np.integer], batch: int = 1024) -
     Raises
     ------
     ValueError
-        A wrong shape, or an input that its word cannot hold.
+        A wrong shape or type, or an input that its word cannot hold.
     """
     found = {output.name: [] for output in circuit.outputs}
     for start in range(0, max(1, len(inputs)), batch):
@@ -44,6 +44,8 @@ def evaluate(circuit: Circuit, inputs: NDArray[np.integer], batch: int = 1024) -
 def evaluate_bits(circuit: Circuit, inputs: NDArray[np.integer]) -> Bits:
     """Return the value of every bit of the circuit. Shape (circuit.bits, samples)."""
     words = circuit.input_words
+    if inputs.dtype.kind not in "biu":
+        raise ValueError(f"inputs are {inputs.dtype}; expected raw fixed-point integers")
     if inputs.ndim != 2 or inputs.shape[1] != circuit.inputs:
         raise ValueError(f"inputs of shape {inputs.shape}; expected (samples, {circuit.inputs})")
     if inputs.size and (inputs.min() < words.low or inputs.max() > words.high):
@@ -71,7 +73,7 @@ def pack_words(values: NDArray[np.integer], width: int) -> Bits:
     """Return the bits of integer words, word by word, LSB first. Shape (words * width, samples)."""
     shifts = np.arange(width, dtype=np.int64)[:, None]
     bits = (values.astype(np.int64)[:, None, :] >> shifts) & 1
-    return bits.astype(np.uint8).reshape(-1, values.shape[1])
+    return bits.astype(np.uint8).reshape(len(values) * width, values.shape[1])
 
 
 def _apply(op: Op, bits: Bits) -> Bits:
@@ -80,14 +82,14 @@ def _apply(op: Op, bits: Bits) -> Bits:
             words = read_words(bits, op.words)
             reached = [words >= column[:, None] for column in op.thresholds.T]
             if op.thermometer:
-                return np.stack(reached, axis=1).astype(np.uint8).reshape(op.size, -1)
+                return np.stack(reached, axis=1).astype(np.uint8).reshape(op.size, bits.shape[1])
             return pack_words(np.add.reduce(reached, dtype=np.int64), op.code_width)
         case Lut():
             address = np.zeros((len(op.wires), bits.shape[1]), np.int64)
             for j in range(op.fan_in):
                 address += bits[op.wires[:, j]].astype(np.int64) << j
             found = np.take_along_axis(op.entries(), address[:, None, :], axis=2)
-            return found.reshape(op.size, -1)
+            return found.reshape(op.size, bits.shape[1])
         case Sum():
             total = np.repeat(op.bias[:, None], bits.shape[1], axis=1)
             for j in range(op.wires.shape[1]):

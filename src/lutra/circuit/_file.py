@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from lutra.circuit._circuit import MAX_BITS, MAX_WIDTH, Circuit, Output
+from lutra.circuit._circuit import ARRAYS, MAX_BITS, MAX_WIDTH, Circuit, Output
 from lutra.circuit._ops import Argmax, Code, Compare, Encode, Lut, Op, Sum, Words
 from lutra.errors import CircuitError
 from lutra.files import write_atomic
@@ -33,7 +33,7 @@ class _Strict(BaseModel):
 
 class _Code(_Strict):
     width: Width
-    offset: int
+    offset: Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
     scale: Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -64,44 +64,59 @@ class _Header(_Strict):
     outputs: Annotated[list[_Output], Field(max_length=1024)]
 
 
-_ARRAYS: dict[str, dict[str, type[np.generic]]] = {
-    "encode": {"words": np.int64, "thresholds": np.int64},
-    "lut": {"wires": np.int64, "table": np.uint8},
-    "sum": {"wires": np.int64, "weights": np.int64, "bias": np.int64},
-    "compare": {"words": np.int64, "thresholds": np.int64},
-    "argmax": {"words": np.int64},
-}
+_KINDS = {op.__name__.lower(): op for op in ARRAYS}
 _DTYPES = {"I64": np.int64, "U8": np.uint8}
 
 
 def save(circuit: Circuit, path: Path) -> Path:
-    """Write the circuit to ``path``, atomically; the same circuit gives the same bytes."""
-    arrays: dict[str, np.ndarray] = {}
-    ops = []
-    for number, (op, stage) in enumerate(zip(circuit.ops, circuit.stages, strict=True)):
-        kind = type(op).__name__.lower()
-        words = None if isinstance(op, Lut | Sum) else op.words
-        for field, dtype in _ARRAYS[kind].items():
-            value = words.bits if words is not None and field == "words" else getattr(op, field)
-            arrays[f"{number}.{field}"] = np.ascontiguousarray(value, dtype)
-        ops.append(
-            _Op(
-                kind=kind,  # pyright: ignore[reportArgumentType]
-                name=op.name,
-                stage=stage,
-                signed=op.signed if isinstance(op, Sum) else words is not None and words.signed,
-                thermometer=isinstance(op, Encode) and op.thermometer,
-                width=op.width if isinstance(op, Sum) else 1,
-                code=_Code(**vars(op.code)) if op.code else None,
-            )
-        )
-    outputs = []
+    """Write the circuit to ``path``, atomically; the same circuit gives the same bytes.
+
+    Raises
+    ------
+    CircuitError
+        A name or a number of the metadata is beyond what a file may hold.
+    OutputError
+        The file could not be written.
+    """
+    try:
+        text = _header(circuit).model_dump_json(exclude_defaults=True)
+    except ValueError as error:  # pydantic's errors are ValueErrors
+        raise CircuitError(f"circuit {circuit.name!r} cannot be written: {error}") from error
+    arrays = {
+        f"{number}.{name}": np.ascontiguousarray(_array(op, name))
+        for number, op in enumerate(circuit.ops)
+        for name in ARRAYS[type(op)]
+    }
     for number, output in enumerate(circuit.outputs):
-        arrays[f"out{number}.words"] = np.ascontiguousarray(output.words.bits, np.int64)
-        outputs.append(
-            _Output(name=output.name, signed=output.words.signed, labels=list(output.labels))
+        arrays[f"out{number}.words"] = np.ascontiguousarray(output.words.bits)
+    metadata = {"lutra.circuit": text}
+    return write_atomic(path, lambda temporary: save_file(arrays, temporary, metadata))
+
+
+def _array(op: Op, name: str) -> np.ndarray:
+    return op.words.bits if name == "words" and not isinstance(op, Lut | Sum) else getattr(op, name)
+
+
+def _header(circuit: Circuit) -> _Header:
+    ops = [
+        _Op(
+            kind=type(op).__name__.lower(),  # pyright: ignore[reportArgumentType]
+            name=op.name,
+            stage=stage,
+            signed=op.signed
+            if isinstance(op, Sum)
+            else not isinstance(op, Lut) and op.words.signed,
+            thermometer=isinstance(op, Encode) and op.thermometer,
+            width=op.width if isinstance(op, Sum) else 1,
+            code=_Code(**vars(op.code)) if op.code else None,
         )
-    header = _Header(
+        for op, stage in zip(circuit.ops, circuit.stages, strict=True)
+    ]
+    outputs = [
+        _Output(name=output.name, signed=output.words.signed, labels=list(output.labels))
+        for output in circuit.outputs
+    ]
+    return _Header(
         format_version=FORMAT_VERSION,
         name=circuit.name,
         inputs=circuit.inputs,
@@ -111,8 +126,6 @@ def save(circuit: Circuit, path: Path) -> Path:
         ops=ops,
         outputs=outputs,
     )
-    metadata = {"lutra.circuit": header.model_dump_json(exclude_defaults=True)}
-    return write_atomic(path, lambda temporary: save_file(arrays, temporary, metadata))
 
 
 def load(path: Path) -> Circuit:
@@ -152,7 +165,9 @@ def _check_size(path: Path) -> None:
 
 
 def _build(header: _Header, file: safe_open) -> Circuit:  # pyright: ignore[reportGeneralTypeIssues]
-    expected = {f"{i}.{field}" for i, op in enumerate(header.ops) for field in _ARRAYS[op.kind]}
+    expected = {
+        f"{i}.{field}" for i, op in enumerate(header.ops) for field in ARRAYS[_KINDS[op.kind]]
+    }
     expected |= {f"out{i}.words" for i in range(len(header.outputs))}
     if expected != set(file.keys()):
         odd = sorted(expected ^ set(file.keys()))[0]
@@ -169,14 +184,9 @@ def _build(header: _Header, file: safe_open) -> Circuit:  # pyright: ignore[repo
 
     ops: list[Op] = []
     for i, op in enumerate(header.ops):
-        ranks = {"table": 3, "bias": 1}
         fields = {
-            field: array(
-                f"{i}.{field}",
-                dtype,
-                1 if op.kind == "compare" and field == "thresholds" else ranks.get(field, 2),
-            )
-            for field, dtype in _ARRAYS[op.kind].items()
+            field: array(f"{i}.{field}", dtype, rank)
+            for field, (dtype, rank) in ARRAYS[_KINDS[op.kind]].items()
         }
         words = Words(fields["words"], op.signed) if "words" in fields else None
         code = Code(**op.code.model_dump()) if op.code else None

@@ -18,25 +18,26 @@ def subcircuit(circuit: Circuit, numbers: Sequence[int], name: str) -> Circuit:
     number in the whole circuit; bits that are read outside, or leave the circuit, become outputs:
     one output ``y``, in ascending order too.
     """
+    none = np.zeros(0, np.int64)
     own = [np.arange(circuit.starts[i], circuit.starts[i] + circuit.ops[i].size) for i in numbers]
-    made = np.concatenate(own) if own else np.zeros(0, np.int64)
+    made = np.concatenate([none, *own])
     kept = set(numbers)
     read = [operands(circuit.ops[i]) for i in numbers]
-    needed = np.setdiff1d(np.concatenate(read) if read else made, made)
+    needed = np.setdiff1d(np.concatenate([none, *read]), made)
     outside = [operands(op) for i, op in enumerate(circuit.ops) if i not in kept]
     outside += [output.words.bits.reshape(-1) for output in circuit.outputs]
-    leaving = np.intersect1d(np.concatenate(outside), made)
+    leaving = np.intersect1d(np.concatenate([none, *outside]), made)
     new = np.full(circuit.bits, -1, np.int64)
     new[needed] = np.arange(len(needed))
     new[made] = len(needed) + np.arange(len(made))
-    stages = np.asarray([circuit.stages[i] for i in numbers], np.int64)
+    stages = [circuit.stages[i] for i in numbers]
     return Circuit(
         name,
         len(needed),
         1,
         tuple(_renumber(circuit.ops[i], new) for i in numbers),
         (Output("y", Words(new[leaving][:, None])),),
-        stages=tuple(int(s) for s in stages - stages.min(initial=circuit.stages[-1])),
+        stages=tuple(stage - min(stages) for stage in stages),
     )
 
 
