@@ -1,4 +1,4 @@
-"""Training state on disk: safetensors arrays and a JSON header, written atomically. No pickle."""
+"""Training state on disk: safetensors arrays and a JSON header, written atomically."""
 
 import json
 from pathlib import Path

@@ -166,7 +166,7 @@ def fit(
             "val_accuracy": accuracy(kept, x_validation, y_validation)
             if len(y_validation)
             else None,
-            "lr": rate,
+            "lr": optimizer.param_groups[0]["lr"],
             "seconds": phase.seconds,
         }
         phase.history.append(row)
@@ -209,8 +209,7 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, A
     """Decay weights alone: no norms, biases, thresholds or scalar affine maps."""
     decay, free = [], []
     for name, parameter in model.named_parameters():
-        weight = name.endswith("_weight") or name.endswith(".weight") and ".norm." not in name
-        (decay if weight else free).append(parameter)
+        (decay if name.endswith("_weight") else free).append(parameter)
     return [
         {"params": decay, "weight_decay": weight_decay},
         {"params": free, "weight_decay": 0.0},

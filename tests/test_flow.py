@@ -1,0 +1,170 @@
+"""The whole way on a small network, as a user walks it; and what goes wrong on it."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lutra import cli, flow
+from lutra.circuit import Circuit, evaluate, load
+from lutra.data import load as load_data
+from lutra.errors import VerifyError
+from lutra.passes import pipeline
+from lutra.recipe import load_recipe
+from lutra.report import load_result
+from lutra.train import build
+from lutra.verify import verify_rtl
+
+from .conftest import ROOT, TINY, small
+
+
+def toml(content: dict[str, Any]) -> str:
+    """Enough of a TOML writer for recipes."""
+    lines = [f"{k} = {json.dumps(v)}" for k, v in content.items() if not isinstance(v, dict)]
+    for name, section in content.items():
+        if isinstance(section, dict):
+            lines += [f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in section.items())]
+    return "\n".join(lines)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with every step done by the command line, on MNIST's small part."""
+    folder = tmp_path_factory.mktemp("run")
+    (folder / "tiny.toml").write_text(toml(TINY))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(flow, "load_data", lambda *_, **__: small())
+        patch.chdir(folder)
+        assert cli.main(["run", "tiny.toml", "--seeds", "2", "--results", "rows.json"]) == 0
+    return folder
+
+
+def command(finished: Path, monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr(flow, "load_data", lambda *_, **__: small())
+    monkeypatch.chdir(finished)
+    return cli.main(list(arguments))
+
+
+def test_a_run_leaves_record_circuit_rtl_and_page(finished: Path) -> None:
+    folder = finished / "runs" / "tiny" / "seed0"
+    result = load_result(folder / "result.json")
+    assert result.verify is not None and result.verify.exact
+    assert result.verify.samples == 500
+    assert result.accuracy is not None and result.accuracy.test > 15
+    assert result.circuit is not None and result.circuit.tables == 120
+    assert result.synthesis is not None and result.synthesis.total.lut > 0
+    assert result.train is not None and [row.epoch for row in result.train.history] == [1, 1, 2]
+    assert "<svg" in (folder / "report.html").read_text()
+    assert list((folder / "rtl").glob("*.v"))
+    predicted = evaluate(load(folder / "circuit.safetensors"), small().test.x)["class"][:, 0]
+    assert result.accuracy.test == pytest.approx(100 * (predicted == small().test.y).mean())
+
+
+def test_seeds_write_one_accuracy_row(finished: Path) -> None:
+    (row,) = json.loads((finished / "rows.json").read_text())["rows"]
+    assert row["recipe"] == "tiny" and row["seeds"] == [0, 1]
+    tests = [
+        load_result(finished / f"runs/tiny/seed{seed}/result.json").accuracy for seed in (0, 1)
+    ]
+    assert row["test_mean"] == pytest.approx(np.mean([found.test for found in tests if found]))
+    assert row["lut6_model"] == 240 and row["lut6_core"] > 0
+
+
+def test_running_again_trains_nothing_and_keeps_the_figures(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = finished / "runs/tiny/seed0/result.json"
+    before = load_result(path)
+    assert command(finished, monkeypatch, "train", "tiny.toml") == 0
+    assert command(finished, monkeypatch, "compile", "tiny.toml") == 0
+    after = load_result(path)
+    assert (after.train, after.accuracy) == (before.train, before.accuracy)
+    assert (after.verify, after.synthesis) == (before.verify, before.synthesis)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "damage", "message"),
+    [
+        (["verify", "tiny.toml"], "circuit.safetensors", "circuit.safetensors"),
+        (["compile", "tiny.toml"], "train.best.safetensors", "not a readable checkpoint"),
+        (["report", "tiny.toml"], "result.json", "result.json"),
+    ],
+)
+def test_a_truncated_file_is_one_clear_error(
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    damage: str,
+    message: str,
+) -> None:
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    path = tmp_path / "runs/tiny/seed0" / damage
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    others = {p: p.read_bytes() for p in (tmp_path / "runs").rglob("*.*") if p.is_file()}
+    monkeypatch.setenv("COLUMNS", "1000")
+    shutil.copy(finished / "tiny.toml", tmp_path)
+    assert command(tmp_path, monkeypatch, *arguments) == 1
+    assert message in capsys.readouterr().err
+    assert {p: p.read_bytes() for p in others} == others
+
+
+def test_a_step_before_its_time_says_which_to_run_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiny.toml").write_text(toml(TINY))
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert command(tmp_path, monkeypatch, "compile", "tiny.toml") == 1
+    assert "run `lutra train` first" in capsys.readouterr().err
+    assert command(tmp_path, monkeypatch, "synth", "tiny.toml") == 1
+    assert "run `lutra compile` first" in capsys.readouterr().err
+
+
+def test_a_difference_between_torch_and_circuit_stops_the_run(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    monkeypatch.setattr(flow, "load_data", lambda *_, **__: small())
+    run = flow.open_run(finished / "tiny.toml", tmp_path / "runs")
+
+    def wrong(circuit: Circuit, inputs: np.ndarray) -> dict[str, np.ndarray]:
+        found = evaluate(circuit, inputs)
+        found["scores"][17, 3] ^= 2
+        return found
+
+    monkeypatch.setattr(flow, "evaluate", wrong)
+    before = run.circuit_path.read_bytes()
+    with pytest.raises(VerifyError, match="sample 17"):
+        run.compile()
+    assert run.circuit_path.read_bytes() == before
+
+
+@pytest.mark.parametrize("bits", ["openml", "cernbox"])
+def test_the_published_jsc_networks_lower_and_verify_untrained(bits: str, tmp_path: Path) -> None:
+    recipe = load_recipe(ROOT / "recipes" / f"neuralut-assemble-jsc-{bits}.toml")
+    data = load_data("jsc-pythia")
+    model = build(recipe, data, seed=0)
+    model(torch.from_numpy(data.train.x[:512]))
+    circuit = pipeline(model.lower(recipe.name, data.classes, data.features), 3)
+    rows = data.test.x[:400]
+    assert np.array_equal(
+        evaluate(circuit, rows)["scores"], model.codes(torch.from_numpy(rows)).numpy()
+    )
+    assert verify_rtl(circuit, rows, tmp_path).samples == 400
+
+
+def test_doctor_and_data_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.main(["doctor"]) == 0
+    assert "verilator" in capsys.readouterr().out
+    assert cli.main(["data", "mnist"]) == 0
+    assert "60000" in capsys.readouterr().out
+    assert cli.main(["data", "minst"]) == 1
+    assert "did you mean 'mnist'" in capsys.readouterr().err
