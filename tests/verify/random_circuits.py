@@ -34,7 +34,7 @@ def random_circuit(seed: int, signed: bool, inputs: int = 5, width: int = 6) -> 
         pool.extend(made.bits.reshape(-1))
         return made
 
-    for code in (1, 2, 3):  # thresholds beyond either end of the range, too
+    for code in (1, 2, 3, 6):  # thresholds beyond either end of the range, too
         thresholds = np.sort(r.integers(low - 3, high + 5, (inputs, (1 << code) - 1)))
         add(Encode(b.inputs, thresholds, False, f"code {code}"), code)
     add(Encode(b.inputs, np.sort(r.integers(low, high + 3, (inputs, 5))), True, "thermometer"))
@@ -51,6 +51,9 @@ def random_circuit(seed: int, signed: bool, inputs: int = 5, width: int = 6) -> 
             add(Argmax(part, f"best of {n}"), Argmax(part).size)
     some = words(6, 4)
     add(Compare(some, r.integers(some.low - 2, some.high + 3, 6), "compare"))
+    wide = words(2, 17)
+    add(Encode(wide, np.sort(r.integers(wide.low, wide.high, (2, 7))), False, "wide code"), 3)
+    add(Compare(wide, r.integers(wide.low, wide.high, 2), "wide compare"))
     add(Encode(words(3, 3), np.sort(r.integers(-4, 8, (3, 3))), False, "late code"), 2)
     add(Lut(pick(8, 6), pack_tables(r.integers(0, 2, (8, 64)), 1), "last"))
     made = np.arange(b.inputs.bits.size, len(pool))[:, None]

@@ -1,18 +1,19 @@
 """Encoders and comparisons with constants as Verilog."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lutra.circuit import Compare, Encode
-from lutra.emit._wires import Wires, at_least, concatenate
+from lutra.emit._wires import Wires, at_least, concatenate, lut
 
-__all__ = ["compare", "encode"]
+__all__ = ["compare", "compare_primitives", "encode", "encode_primitives"]
 
 
 def encode(op: Encode, wires: Wires) -> Iterator[str]:
-    """Yield a comparator per thermometer bit, or one per bit of a binary code.
+    """Yield a comparison per thermometer bit, or one per bit of a binary code.
 
     A binary code is found by successive approximation: its upper bits, once known, select the
     threshold that decides the next one.
@@ -33,7 +34,7 @@ def encode(op: Encode, wires: Wires) -> Iterator[str]:
 
 
 def compare(op: Compare, wires: Wires) -> Iterator[str]:
-    """Yield one comparator per bit."""
+    """Yield one comparison per bit."""
     width = op.words.width
     for i, threshold in enumerate(_offset(op).tolist()):
         yield f"wire [{width - 1}:0] v{i} = {_unsigned(op, wires, i)};"
@@ -66,3 +67,91 @@ def _selected(candidates: Sequence[int], upper: Sequence[str], width: int) -> st
     high = _selected(candidates[half:], upper[:-1], width)
     low = _selected(candidates[:half], upper[:-1], width)
     return f"({upper[-1]} ? {high} : {low})"
+
+
+def encode_primitives(op: Encode, wires: Wires) -> Iterator[str]:
+    """Yield the comparisons of `encode` as chains of LUTs; a short word looks its code up."""
+    width, signed = op.words.width, op.words.signed
+    for i, row in enumerate(_offset(op).tolist()):
+        word = wires.bits(op.words.bits[i])
+        bits = [f"c{i}_{j}" for j in range(op.code_width)]
+        yield f"wire {', '.join(bits)};"
+        flip = 1 << (width - 1) if signed else 0
+        for j, bit in enumerate(bits):
+            if width <= 6 and not op.thermometer:
+                codes = [bisect_right(row, value ^ flip) >> j & 1 for value in range(1 << width)]
+                yield lut(f"u{bit}", bit, word, _hex(codes))
+                continue
+            candidates = [row[j]] if op.thermometer else row[(1 << j) - 1 :: 2 << j]
+            upper = [] if op.thermometer else bits[j + 1 :]
+            yield from _chain(f"u{bit}", bit, word, signed, candidates, upper)
+        yield f"assign y[{(i + 1) * len(bits) - 1}:{i * len(bits)}] = {concatenate(bits)};"
+
+
+def compare_primitives(op: Compare, wires: Wires) -> Iterator[str]:
+    """Yield the comparisons of `compare` as chains of LUTs."""
+    for i, threshold in enumerate(_offset(op).tolist()):
+        word = wires.bits(op.words.bits[i])
+        yield from _chain(f"u{i}", f"y[{i}]", word, op.words.signed, [threshold], [])
+
+
+def _hex(entries: Sequence[int]) -> str:
+    table = sum(entry << address for address, entry in enumerate(entries))
+    return f"{table:0{max(1, len(entries) // 4)}x}"
+
+
+def _chain(
+    name: str,
+    output: str,
+    word: Sequence[str],
+    signed: bool,
+    candidates: Sequence[int],
+    upper: Sequence[str],
+) -> Iterator[str]:
+    """Yield ``word >= candidates[upper]``: each LUT decides some bits, given the lower ones."""
+    width = len(word)
+    if len(set(candidates)) == 1:
+        candidates, upper = candidates[:1], []
+        if not 0 < candidates[0] < 1 << width:
+            yield f"assign {output} = {at_least('', width, candidates[0])};"
+            return
+    if len(upper) > 4:  # too many for a LUT: decide for both values of the uppermost
+        half = len(candidates) // 2
+        halves = [f"w{name}_0", f"w{name}_1"]
+        yield f"wire {', '.join(halves)};"
+        for part, own in zip((candidates[:half], candidates[half:]), halves, strict=True):
+            yield from _chain(f"u{own}", own, word, signed, part, upper[:-1])
+        yield lut(name, output, [*halves, upper[-1]], "ca")
+        return
+    start, lower = 0, []
+    while start < width:
+        bits = word[start : start + 6 - len(upper) - len(lower)]
+        end = start + len(bits)
+        inputs = [*bits, *lower, *upper]
+        tables = [
+            _decision(threshold >> start, len(bits), bool(lower), end == width, signed)
+            for threshold in candidates
+        ]
+        size = 1 << len(bits) + len(lower)
+        table = sum(part << i * size for i, part in enumerate(tables))
+        digits = max(1, (1 << len(inputs)) // 4)
+        target = output if end == width else f"w{name}_{start}"
+        if end < width:
+            yield f"wire {target};"
+        yield lut(f"{name}_{start}", target, inputs, f"{table:0{digits}x}")
+        start, lower = end, [target]
+
+
+def _decision(threshold: int, bits: int, lower: bool, last: bool, signed: bool) -> int:
+    """Return the table of one LUT: ``bits`` data bits, then whether the lower bits reach."""
+    size = 1 << bits
+    if last and threshold >> bits:
+        return 0
+    first = threshold % size
+    reaches = (1 << size) - (1 << first)
+    exceeds = (1 << size) - (1 << first + 1)
+    if last and signed:  # the sign bit counts the other way round
+        half = size // 2
+        low = (1 << half) - 1
+        reaches, exceeds = ((t & low) << half | t >> half for t in (reaches, exceeds))
+    return exceeds | reaches << size if lower else reaches

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, operands
 from lutra.emit._argmax import argmax as argmax_lines
-from lutra.emit._encode import compare, encode
+from lutra.emit._encode import compare, compare_primitives, encode, encode_primitives
 from lutra.emit._lut import lut_constants, lut_primitives
 from lutra.emit._names import Names, comment
 from lutra.emit._ports import describe, remove_previous
@@ -113,9 +113,9 @@ def _body(op: Op, wires: Wires, style: Style) -> Iterator[str]:
         case Sum():
             return (sum_expressions if readable else sum_primitives)(op, wires)
         case Encode():
-            return encode(op, wires)
+            return (encode if readable else encode_primitives)(op, wires)
         case Compare():
-            return compare(op, wires)
+            return (compare if readable else compare_primitives)(op, wires)
         case Argmax():
             return argmax_lines(op, wires)
 
