@@ -59,6 +59,11 @@ def test_netlist(tmp_path: Path) -> None:
     assert [tool.name for tool in report.tools] == ["verilator", "g++", "yosys"]
 
 
+def test_no_samples(tmp_path: Path) -> None:
+    report = verify_rtl(small_circuit(), np.zeros((0, 4), np.int64), tmp_path)
+    assert report.samples == 0
+
+
 def test_a_wrong_table_bit_is_named(tmp_path: Path) -> None:
     circuit = small_circuit()
     x = random_inputs(circuit, 64)

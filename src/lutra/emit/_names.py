@@ -85,7 +85,7 @@ class Names:
         if not stem or stem[0].isdigit():
             stem = f"n{stem}"
         name, number = stem[:MAX_LENGTH].rstrip("_"), 0
-        while name.lower() in self._used | _TAKEN:
+        while name.lower() in self._used or name.lower() in _TAKEN:
             number += 1
             name = f"{stem[: MAX_LENGTH - 1 - len(str(number))].rstrip('_')}_{number}"
         self._used.add(name.lower())

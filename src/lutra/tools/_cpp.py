@@ -38,7 +38,7 @@ def build(folder: Path, root: Path, verilator: Tool, timeout: float) -> Path:
     sources = sorted(p for p in folder.glob("*.cpp") if not p.name.startswith("unit"))
     units = _units(folder, sources)
     with ThreadPoolExecutor(_JOBS) as pool:
-        runtime = pool.submit(_runtime, compiler, verilator, include, flags, timeout)
+        runtime = pool.submit(_runtime, compiler, verilator, include, flags, folder, timeout)
         jobs = [
             pool.submit(
                 run,
@@ -71,24 +71,37 @@ def _units(folder: Path, sources: Sequence[Path]) -> list[Path]:
 
 
 def _runtime(
-    compiler: Tool, verilator: Tool, include: Path, flags: Sequence[str], timeout: float
+    compiler: Tool,
+    verilator: Tool,
+    include: Path,
+    flags: Sequence[str],
+    folder: Path,
+    timeout: float,
 ) -> Path:
     """Return Verilator's runtime library as an object, compiled once per tool version."""
     key = "\n".join([verilator.sha256, compiler.sha256, *flags])
-    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lutra"
-    cached = home / f"verilated-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
+    cached = _cache(folder) / f"verilated-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
     if cached.exists():
         return cached
+    text = "".join(f'#include "{include / name}"\n' for name in _RUNTIME)
 
     def compile_to(path: Path) -> None:
-        unit = write_atomic(
-            path.with_suffix(".cpp"), "".join(f'#include "{include / name}"\n' for name in _RUNTIME)
-        )
-        argv = [compiler.path, *flags, "-c", unit, "-o", path]
+        unit, log = (path.with_name(path.name + suffix) for suffix in (".cpp", ".log"))
         try:
-            run(argv, home, log=path.with_suffix(".log"), timeout=timeout)
+            argv = [compiler.path, *flags, "-c", write_atomic(unit, text), "-o", path]
+            run(argv, path.parent, log=log, timeout=timeout)
         finally:
-            unit.unlink()
-            path.with_suffix(".log").unlink(missing_ok=True)
+            unit.unlink(missing_ok=True)
+            log.unlink(missing_ok=True)
 
     return write_atomic(cached, compile_to)
+
+
+def _cache(folder: Path) -> Path:
+    """Return the user's cache folder, or ``folder`` where that one cannot be written."""
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lutra"
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return folder
+    return home if os.access(home, os.W_OK) else folder

@@ -87,6 +87,8 @@ def simulate(
     ToolError
         Verilator or g++ is missing or fails.
     """
+    if not len(inputs):
+        return {port.label: np.zeros((0, port.words), np.int64) for port in rtl.outputs}
     folder = (folder or rtl.folder / "verilator").resolve()
     ports = [port for port in rtl.outputs if port.bits]
     x = _pack(inputs, rtl.input)

@@ -141,11 +141,12 @@ def synthesise_parts(
         argmax=False,
     )
     parts = vars(split(circuit))
+    plain = not (parts["encoder"] or parts["head"] or input_register or output_register)
     rtls = {"total": whole}
     rtls |= {
         name: emit_verilog(part, folder / name, style="luts")
         for name, part in parts.items()
-        if part
+        if part and not (name == "core" and plain)
     }
     jobs = {name: (rtl, "-flatten") for name, rtl in rtls.items()}
     if levels:
@@ -156,7 +157,7 @@ def synthesise_parts(
     return PartsSynthesis(
         flat["total"],
         flat.get("encoder"),
-        flat.get("core"),
+        flat["total"] if plain and parts["core"] else flat.get("core"),  # the same, then
         flat.get("head"),
         flat.get("argmax"),
         tuple(_figures(module, results["levels"]) for module in modules),
