@@ -54,7 +54,7 @@ def test_full_page(full):
         "demo-mnist", "97.12", "bit-exact on 10,000 images", "6,012", "post-synthesis",
         "worst-case model", "post-route", "NeuraLUT-Assemble", "xcvu9p-2", "Vivado 2020.1",
         "argmax is excluded", "test accuracy", "4e8ff01", "Verilator 5.40", "hidden_layers",
-        "ours, core + head", "10 min 12 s", "98.6*",
+        "ours, core + head", "6,116", "without argmax", "LUTs of any size", "10 min 12 s", "98.6*",
     ):  # fmt: skip
         assert word in page.text, word
     assert page.tags.count("svg") == 4
@@ -109,7 +109,7 @@ def test_a_missing_part_is_said_to_be_missing(result, part):
     text = Page(render_html(result.model_copy(update={part: None}))).text
     assert "not run" in text or "no circuit yet" in text
     if part == "synthesis":
-        assert "ours, total" not in text
+        assert "ours, without argmax" not in text
         assert "Ours is missing" in text
     if part == "verify":
         assert "not verified" in text

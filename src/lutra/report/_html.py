@@ -91,11 +91,12 @@ def _ours(result: RunResult) -> list[Row]:
         return []
     accuracy, synthesis = result.accuracy.test, result.synthesis
     total = synthesis.total
-    rows = [Row("ours, total", accuracy, total.lut, total.kind, total.ff, ours=True)]
-    for parts in (("encoder", "core", "head"), ("core", "head")):
-        lut = synthesis.luts(*parts)
-        if lut is not None:
-            rows.append(Row(f"ours, {' + '.join(parts)}", accuracy, lut, total.kind, ours=True))
+    rows = [Row("ours, without argmax", accuracy, total.lut, total.kind, total.ff, ours=True)]
+    if (argmax := synthesis.luts("argmax")) is not None:
+        whole = Row("ours, with argmax", accuracy, total.lut + argmax, total.kind, ours=True)
+        rows.insert(0, whole)
+    if (core := synthesis.luts("core", "head")) is not None:
+        rows.append(Row("ours, core + head", accuracy, core, total.kind, ours=True))
     return [row._replace(source=synthesis.tool) for row in rows]
 
 

@@ -76,16 +76,16 @@ def confusion_matrix(accuracy: Accuracy) -> str:
 
 def area_by_level(circuit: CircuitFigures, synthesis: Synthesis | None) -> str:
     """Draw worst-case LUT6 of each table level beside the LUTs that synthesis left of it."""
-    rows = [row for row in circuit.rows if row.lut6_worst_case is not None]
+    levels = synthesis.levels if synthesis else ()
+    pairs = itertools.zip_longest((row for row in circuit.rows if row.output_bits), levels)
+    tables = [(row, area) for row, area in pairs if row and row.lut6_worst_case is not None]
+    rows = [row for row, _ in tables]
     names = [row.name or f"level {row.level}" for row in rows]
     figure, axes = _figure(7.2, 0.9 + 0.5 * max(2, len(rows)))
     places = np.arange(len(rows))
     bound = [row.lut6_worst_case or 0 for row in rows]
     bars = [axes.barh(places - 0.2, bound, 0.36, color=_OTHER, label=circuit.kind)]
-    found = {area.name: area for area in synthesis.levels} if synthesis else {}
-    kept = [
-        (place, found[name]) for place, name in zip(places, names, strict=True) if name in found
-    ]
+    kept = [(place, area) for place, (_, area) in enumerate(tables) if area]
     if kept:
         heights = [area.lut for _, area in kept]
         label = f"{kept[0][1].kind}, LUTs of any size"

@@ -137,9 +137,11 @@ class Area(_Record):
 
 
 class Synthesis(_Record):
-    """Areas in total, by part (encoder, core, head, argmax) and by table level.
+    """Areas as one design, by part (encoder, core, head, argmax) and by operation.
 
-    Parts and levels are synthesised alone, so they need not sum to the total.
+    ``total`` is everything but the argmax. ``levels`` has one entry per operation of that
+    design, in the circuit's order. Parts and levels are synthesised alone, so they need not sum
+    to the total.
     """
 
     tool: str

@@ -45,7 +45,10 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
     yield "levels", str(circuit.levels) if circuit else missing
     yield "LUT6, worst-case model", f"{circuit.lut6_worst_case:,}" if circuit else missing
     total = result.synthesis.total if result.synthesis else None
-    yield "LUT, flip-flops", f"{total.lut:,}, {total.ff:,} ({total.kind})" if total else missing
+    yield (
+        "LUT, flip-flops, no argmax",
+        f"{total.lut:,}, {total.ff:,} ({total.kind})" if total else missing,
+    )
     yield "training", f"{result.train.seconds:,.0f} s" if result.train else missing
     if verify is None:
         yield "bit for bit", missing
@@ -69,6 +72,7 @@ def _areas(synthesis: Synthesis) -> Table:
         for area in section:
             counts = (area.lut, area.ff, area.muxf, area.carry)
             depth = "" if area.depth is None else str(area.depth)
-            table.add_row(Text(area.name), area.kind, *(f"{n:,}" for n in counts), depth)
+            name = f"{area.name}, no argmax" if area is synthesis.total else area.name
+            table.add_row(Text(name), area.kind, *(f"{n:,}" for n in counts), depth)
         table.add_section()
     return table
