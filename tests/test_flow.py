@@ -1,5 +1,6 @@
 """The whole way on a small network, as a user walks it; and what goes wrong on it."""
 
+import csv
 import json
 import shutil
 from pathlib import Path
@@ -142,6 +143,50 @@ def test_a_difference_between_torch_and_circuit_stops_the_run(
     with pytest.raises(VerifyError, match="sample 17"):
         run.compile()
     assert run.circuit_path.read_bytes() == before
+
+
+HOSTILE = [
+    '";rm -rf /',
+    "$(reboot)`id`",
+    "[exec ls]",
+    "*/ endmodule",
+    "class",
+    "<script>x</script>",
+]
+
+
+def test_the_users_own_csv_with_hostile_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(0)
+    rows = generator.normal(size=(600, 5))
+    labels = np.digitize(rows[:, 0] + rows[:, 1], [-1.5, -0.7, 0.0, 0.7, 1.5])
+    with (tmp_path / "own.csv").open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a`b", "$display", "c\nd", "e\\", "module", "target"])
+        writer.writerows([*row, HOSTILE[label]] for row, label in zip(rows, labels, strict=True))
+    content = {
+        "name": "own",
+        "data": {"name": "csv", "path": "own.csv", "label": "target", "width": 8},
+        "model": {
+            **TINY["model"],
+            "hidden_layers": [18, 6],
+            "support_layers": [0, 1],
+            "input_bitwidth": 3,
+            "input_fanin": 2,
+        },
+        "mapping": {"epochs": 2},
+        "train": {"epochs": 8, "batch": 20, "learning_rate": 1e-2, "schedule": "cosine"},
+    }
+    (tmp_path / "own.toml").write_text(toml(content))
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "own.toml"]) == 0
+    result = load_result(tmp_path / "runs/own/seed0/result.json")
+    assert result.verify is not None and result.verify.exact
+    assert result.accuracy is not None and set(result.accuracy.classes) == set(HOSTILE)
+    assert result.accuracy.test > 25
+    page = (tmp_path / "runs/own/seed0/report.html").read_text()
+    assert "<script>x" not in page
 
 
 @pytest.mark.parametrize("bits", ["openml", "cernbox"])
