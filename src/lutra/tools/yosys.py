@@ -22,7 +22,7 @@ _LIBRARY = (
     "read_verilog -lib +/xilinx/cells_xtra.v",
     "design -save library",  # what synth_xilinx does first, once for all designs
 )
-_SYNTH = "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nobram -nolutram -nodsp"
+_SYNTH = "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp"
 _WHEEL = """\
 import sys
 from pyosys import libyosys
@@ -189,7 +189,8 @@ def _map(jobs: Mapping[str, tuple[Rtl, str]], folder: Path, timeout: float) -> l
             f"read_verilog {name}.v",
             *([] if flatten else [f"setattr -set keep 1 {rtl.top}/c:*"]),  # unread levels stay
             f"hierarchy -check -top {rtl.top}",
-            f"{_SYNTH} {flatten} -run prepare:",
+            f"{_SYNTH} {flatten} -run prepare:map_memory",
+            f"{_SYNTH} {flatten} -run map_ffram:",  # no memories to map, so spare the time
             f"write_verilog -noattr {name}_netlist.v",
             f"write_json {name}.json",
         ]
