@@ -14,7 +14,7 @@ the table value by digit f at fixed batch statistics, a sample's input gradient 
 equally by its samples. This equals per-sample autograd exactly (see tests/nn).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -38,9 +38,9 @@ class Link:
     """(n, E) samples at every entry."""
     slopes: Tensor | None = None
     """A = dY/dv at fixed batch statistics, (n, F, E)."""
-    gradient: Tensor | None = field(default=None)
+    gradient: Tensor | None = None
     """g, (n, B); set by the backward pass of `Lookup`."""
-    entry_gradient: Tensor | None = field(default=None)
+    entry_gradient: Tensor | None = None
     """G, (n, E); set with it."""
 
 
