@@ -1,7 +1,7 @@
 """The bit-level circuit that every model lowers to and every back end reads. No torch here."""
 
 from lutra.circuit._builder import Builder, pack_tables
-from lutra.circuit._circuit import MAX_FAN_IN, Circuit, Output, operands, sum_range
+from lutra.circuit._circuit import MAX_FAN_IN, MAX_WIDTH, Circuit, Output, operands, sum_range
 from lutra.circuit._evaluate import evaluate, evaluate_bits, pack_words, read_words
 from lutra.circuit._file import load, save
 from lutra.circuit._ops import Argmax, Code, Compare, Encode, Lut, Op, Sum, Words
@@ -12,10 +12,11 @@ from lutra.circuit._statistics import (
     op_levels,
     statistics,
 )
-from lutra.circuit._subcircuit import subcircuit
+from lutra.circuit._subcircuit import renumber, subcircuit
 
 __all__ = [
     "MAX_FAN_IN",
+    "MAX_WIDTH",
     "Argmax",
     "Builder",
     "Circuit",
@@ -38,6 +39,7 @@ __all__ = [
     "pack_tables",
     "pack_words",
     "read_words",
+    "renumber",
     "save",
     "statistics",
     "subcircuit",

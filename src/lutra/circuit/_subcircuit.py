@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lutra.circuit._circuit import Circuit, Output, operands
 from lutra.circuit._ops import Lut, Op, Sum, Words
 
-__all__ = ["subcircuit"]
+__all__ = ["renumber", "subcircuit"]
 
 
 def subcircuit(circuit: Circuit, numbers: Sequence[int], name: str) -> Circuit:
@@ -35,13 +36,14 @@ def subcircuit(circuit: Circuit, numbers: Sequence[int], name: str) -> Circuit:
         name,
         len(needed),
         1,
-        tuple(_renumber(circuit.ops[i], new) for i in numbers),
+        tuple(renumber(circuit.ops[i], new) for i in numbers),
         (Output("y", Words(new[leaving][:, None])),),
         stages=tuple(stage - min(stages) for stage in stages),
     )
 
 
-def _renumber(op: Op, new: np.ndarray) -> Op:
+def renumber(op: Op, new: NDArray[np.int64]) -> Op:
+    """Return the operation reading bit ``new[b]`` wherever it read bit b."""
     if isinstance(op, Lut | Sum):
         return replace(op, wires=new[op.wires])
     return replace(op, words=Words(new[op.words.bits], op.words.signed))

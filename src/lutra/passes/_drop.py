@@ -6,8 +6,16 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import Circuit, Encode, Lut, Op, Output, Sum, Words, evaluate, operands
-from lutra.circuit._circuit import MAX_WIDTH
+from lutra.circuit import (
+    MAX_WIDTH,
+    Circuit,
+    Encode,
+    Output,
+    Words,
+    evaluate,
+    operands,
+    renumber,
+)
 from lutra.passes._parts import part_names
 
 __all__ = ["encoder_words", "without_argmax", "without_encoder"]
@@ -113,18 +121,12 @@ def _keep(
         circuit.name,
         inputs.count,
         inputs.width,
-        tuple(_rewire(circuit.ops[number], new) for number in kept),
+        tuple(renumber(circuit.ops[number], new) for number in kept),
         tuple(replace(output, words=_moved(output.words, new)) for output in outputs),
         inputs.signed,
         tuple(circuit.stages[number] for number in kept),
         labels,
     )
-
-
-def _rewire(op: Op, new: Ints) -> Op:
-    if isinstance(op, Lut | Sum):
-        return replace(op, wires=new[op.wires])
-    return replace(op, words=_moved(op.words, new))
 
 
 def _moved(words: Words, new: Ints) -> Words:
