@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 from rich.console import Console
@@ -20,6 +20,9 @@ from rich.progress import (
 from rich.table import Table
 
 from lutra.errors import LutraError
+
+if TYPE_CHECKING:
+    from lutra.flow import Run
 
 __all__ = ["main"]
 
@@ -83,29 +86,20 @@ def run(
         seeds: Run this many seeds, counted from the recipe's, and write their accuracy row.
         results: File of accuracy rows; default benchmarks/results/accuracy.json in a checkout.
     """
-    from lutra.flow import open_run
     from lutra.report import show
     from lutra.results import accuracy_row, default_results, write_row
 
+    if seeds is not None and seeds < 1:
+        raise LutraError(f"--seeds {seeds}: must be 1 or more")
     console = Console()
     first = _open(options)
-    runs = [first]
-    for number in range(1, seeds or 1):
-        runs.append(
-            open_run(options.recipe, options.out, first.seed + number, options.offline or None)
-        )
+    runs = [first, *(_open(options, first.seed + i) for i in range(1, seeds or 1))]
     for current in runs:
         console.rule(f"{current.recipe.name}, seed {current.seed}")
         _train(current, console)
-        for name, step in (
-            ("compile: torch == circuit on every test row", current.compile),
-            ("verify: circuit == RTL on every test row", current.verify),
-            ("synthesise with Yosys", current.synthesise),
-            ("report", current.report),
-        ):
-            with console.status(name):
-                step()
-            console.print(f"done: {name}")
+        _step(current, "compile", console)
+        for step in current.pending():
+            _step(current, step, console)
         show(current.result(), console)
         console.print(f"report: {current.folder / 'report.html'}")
     if seeds:
@@ -137,7 +131,6 @@ def synth(options: Step) -> None:
 def report(options: Step) -> None:
     """Write the HTML report of what has been run."""
     _show(options, "report")
-    Console().print(f"report: {_open(options).folder / 'report.html'}")
 
 
 def doctor() -> None:
@@ -182,22 +175,38 @@ def data(name: Annotated[str, tyro.conf.Positional] = "", offline: bool = False)
     console.print(table)
 
 
-def _open(options: Options) -> Any:
+def _open(options: Options, seed: int | None = None) -> "Run":
     from lutra.flow import open_run
 
-    return open_run(options.recipe, options.out, options.seed, options.offline or None)
+    seed = options.seed if seed is None else seed
+    return open_run(options.recipe, options.out, seed, options.offline or None)
+
+
+_SAYS = {
+    "compile": "compile; torch == circuit on every test row",
+    "verify": "write RTL; circuit == Verilator on every test row",
+    "synthesise": "synthesise with Yosys",
+    "report": "write the report",
+}
+
+
+def _step(current: "Run", step: str, console: Console) -> None:
+    with console.status(_SAYS[step]):
+        getattr(current, step)()
+    console.print(f"done: {_SAYS[step]}")
 
 
 def _show(options: Options, step: str) -> None:
     from lutra.report import show
 
     current, console = _open(options), Console()
-    with console.status(f"{step} {current.recipe.name}"):
-        getattr(current, step)()
+    _step(current, step, console)
     show(current.result(), console)
+    if step == "report":
+        console.print(f"report: {current.folder / 'report.html'}")
 
 
-def _train(current: Any, console: Console) -> None:
+def _train(current: "Run", console: Console) -> None:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

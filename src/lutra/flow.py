@@ -16,9 +16,10 @@ import torch
 from lutra.circuit import Circuit, evaluate, load, save
 from lutra.data import Dataset
 from lutra.data import load as load_data
+from lutra.emit import emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.nn import LutModel
-from lutra.passes import pipeline
+from lutra.passes import encoder_words, pipeline
 from lutra.provenance import commit, cpu, packages
 from lutra.recipe import Recipe, load_recipe
 from lutra.report import (
@@ -41,10 +42,9 @@ from lutra.train import Progress, restore
 from lutra.train import train as train_model
 from lutra.verify import first_difference, verify_rtl
 
-__all__ = ["STEPS", "Run", "open_run"]
+__all__ = ["Run", "open_run"]
 
-STEPS = ("train", "compile", "verify", "synthesise", "report")
-"""Names of the steps of a `Run`, in order."""
+_TESTBENCH_VECTORS = 100
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,9 @@ class Run:
             ),
             "circuit": circuit_figures(circuit),
         }
-        if before != self.circuit_path.read_bytes() or self._load().verify is None:
+        earlier = self._load()
+        same = before == self.circuit_path.read_bytes() and earlier.recipe_text == self.text
+        if not same or earlier.verify is None:  # what was measured holds for this circuit alone
             parts["verify"] = Verification(
                 samples=len(data.test),
                 torch_equals_circuit=True,
@@ -136,21 +138,27 @@ class Run:
         return circuit
 
     def verify(self) -> None:
-        """Emit the RTL and prove circuit == Verilator on the whole test part, in one batch.
+        """Write RTL and testbench; prove circuit == Verilator on the whole test part, in one batch.
 
         Raises
         ------
         VerifyError
             A bit differs; the message names sample, output, word and bit.
         """
-        hardware = self.recipe.hardware
+        hardware, circuit = self.recipe.hardware, self._circuit()
         found = verify_rtl(
-            self._circuit(),
+            circuit,
             self.data.test.x,
             self.folder / "rtl",
             input_register=hardware.input_register,
             output_register=hardware.output_register,
+            encoder=hardware.encoder,
+            argmax=hardware.argmax,
         )
+        vectors = self.data.test.x[:_TESTBENCH_VECTORS]
+        if not hardware.encoder:
+            vectors = encoder_words(circuit, vectors)
+        emit_testbench(found.rtl, vectors)
         earlier = self._load().verify
         verifier = find_verilator()
         self._record(
@@ -188,6 +196,13 @@ class Run:
     def report(self) -> Path:
         """Write the HTML page of what is recorded so far."""
         return write_html(self.result(), self.folder / "report.html")
+
+    def pending(self) -> tuple[str, ...]:
+        """Return the steps after `compile` that still have to run for this circuit."""
+        found = self.result()
+        exact = found.verify is not None and found.verify.exact
+        done = {"verify": exact, "synthesise": found.synthesis is not None, "report": False}
+        return tuple(step for step, finished in done.items() if not finished)
 
     def result(self) -> RunResult:
         """Return the record; an error where no step has run."""

@@ -121,6 +121,10 @@ class HardwareConfig(_Section):
     """Registers after every so many table levels; 0 for none."""
     input_register: bool = False
     output_register: bool = True
+    encoder: bool = True
+    """Take raw words; without it the codes, as every published LUT count assumes."""
+    argmax: bool = True
+    """Give the class beside the scores."""
 
 
 class Recipe(_Section):
