@@ -1,4 +1,4 @@
-"""Time `make demo` as a new user meets it: a fresh clone, an empty environment, one command.
+"""Time `make demo` as a new user meets it: a fresh clone, no environment, no data, one command.
 
     python benchmarks/demo.py            # writes benchmarks/results/demo.json
 
@@ -21,8 +21,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         clone = Path(folder) / "lutra"
         subprocess.run(["git", "clone", "-q", os.fspath(ROOT), os.fspath(clone)], check=True)
+        environment = {**os.environ, "LUTRA_CACHE": os.fspath(Path(folder) / "cache")}
+        environment.pop("LUTRA_DATA", None)
         started = time.monotonic()
-        subprocess.run(["make", "demo"], cwd=clone, check=True)
+        subprocess.run(["make", "demo"], cwd=clone, env=environment, check=True)
         wall = time.monotonic() - started
         run = clone / "runs" / "demo-mnist" / "seed0"
         result = json.loads((run / "result.json").read_text())
