@@ -117,6 +117,16 @@ def test_the_released_parameters_leave_the_class_level_out(tmp_path: Path) -> No
     assert published.model.levels(10) == recipe.model.levels(10)
 
 
+def test_levels_can_be_set_one_by_one(tiny_content: dict[str, Any]) -> None:
+    tiny_content["model"] |= {"level_bitwidths": [3, 2, 1, 5], "level_fanins": [4, 3, 6, 3]}
+    levels = parse_recipe(tiny_content).model.levels(10)
+    assert [level.output_bits for level in levels] == [3, 2, 1, 5]
+    assert [level.address_bits for level in levels] == [4, 9, 12, 3]
+    tiny_content["model"]["level_fanins"] = [4]
+    with pytest.raises(RecipeError, match="every one of the 4 levels, not 1"):
+        parse_recipe(tiny_content)
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
     assert load_recipe(path).name == path.stem

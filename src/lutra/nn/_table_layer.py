@@ -119,7 +119,7 @@ class TableLayer(nn.Module):
         wires = words.bits[self.wires.cpu().numpy()].reshape(len(self.wires), -1)
         quantiser = self.quantiser
         table = pack_tables(self.tables(levels).cpu().numpy(), quantiser.bits)
-        code = Code(quantiser.bits, quantiser.q_min, float(quantiser.step))
+        code = Code(quantiser.bits, quantiser.q_min, float(quantiser.step.detach()))
         op = Lut(np.ascontiguousarray(wires), table, self.name, code)
         return builder.add(op, quantiser.bits), quantiser.levels
 

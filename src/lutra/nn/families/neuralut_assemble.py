@@ -73,6 +73,10 @@ class NeuraLutAssemble(BaseModel):
     """Hidden width N of the sub-network in every node."""
     skip: bool = True
     """Keep the linear bypass of every node."""
+    level_bitwidths: list[Bits] | None = None
+    """Output bits of every level, instead of the three widths above."""
+    level_fanins: list[FanIn] | None = None
+    """Fan-in of every level, instead of the three above."""
 
     @model_validator(mode="after")
     def _check(self) -> "NeuraLutAssemble":
@@ -102,21 +106,32 @@ class NeuraLutAssemble(BaseModel):
         if widths[-1] != classes:
             raise ValueError(f"the last level has {widths[-1]} nodes for {classes} classes")
         result: list[Level] = []
+        for given in (self.level_bitwidths, self.level_fanins):
+            if given is not None and len(given) != len(widths):
+                raise ValueError(
+                    f"level_bitwidths and level_fanins name every one of the {len(widths)} levels, "
+                    f"not {len(given)}"
+                )
         for number, (width, support) in enumerate(zip(widths, self.support_layers, strict=True)):
             last = number == len(widths) - 1
             inside = not last and self.support_layers[number + 1] == 1
-            fan_in = (
-                self.support_fanin if support else self.hidden_fanin if number else self.input_fanin
-            )
+            if self.level_fanins is not None:
+                fan_in = self.level_fanins[number]
+            elif support:
+                fan_in = self.support_fanin
+            else:
+                fan_in = self.hidden_fanin if number else self.input_fanin
+            if self.level_bitwidths is not None:
+                output_bits = self.level_bitwidths[number]
+            elif last:
+                output_bits = self.output_bitwidth
+            else:
+                output_bits = self.support_bitwidth if inside else self.hidden_bitwidth
             level = Level(
                 width,
                 fan_in,
                 result[-1].output_bits if result else self.input_bitwidth,
-                self.output_bitwidth
-                if last
-                else self.support_bitwidth
-                if inside
-                else self.hidden_bitwidth,
+                output_bits,
                 last or inside,
                 bool(support),
             )
