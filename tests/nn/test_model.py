@@ -101,7 +101,7 @@ def test_the_published_mnist_network_in_numbers(mnist: Dataset) -> None:
     recipe = load_recipe(ROOT / "recipes" / "neuralut-assemble-mnist.toml")
     model = build(recipe, mnist, seed=recipe.train.seed)
     parameters = sum(p.numel() for name, p in model.levels.named_parameters() if "_" in name)
-    assert parameters == pytest.approx(2.65e6, rel=0.02)  # the released code stores 263 million
+    assert 2.6e6 < parameters < 2.7e6  # the released code stores 263 million
     circuit = model.lower(recipe.name, mnist.classes)
     found = statistics(circuit)
     assert found.lut6_worst_case == 5160

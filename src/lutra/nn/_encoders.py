@@ -57,7 +57,7 @@ class InputEncoder(nn.Module):
         most = torch.full((features, steps), high)
         wanted = torch.arange(1, steps + 1).expand(features, steps)
         training = self.training
-        self.eval()
+        self.train(False)
         for _ in range(self.width + 1):
             middle = (least + most).div(2, rounding_mode="floor")
             reached = self(middle.clamp(max=high - 1)).codes.long() >= wanted

@@ -61,7 +61,7 @@ class LutModel(nn.Module):
         The training mode of every sub-module is as before afterwards.
         """
         modes = [(module, module.training) for module in self.modules()]
-        self.eval()
+        self.train(False)
         try:
             parts = [self.signal(part).codes.T.long() for part in raw.split(batch)]
         finally:

@@ -1,6 +1,6 @@
 """Simulating Verilog with Verilator."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,43 +16,7 @@ from lutra.tools._run import run
 
 __all__ = ["lint", "run_testbench", "simulate"]
 
-_HARNESS = """\
-#include "Vtop.h"
-#include <cstdio>
-#include <cstring>
-#include <memory>
-#include <vector>
-double sc_time_stamp() {{ return 0; }}
-template <class T> void put(T& port, const char*& from, size_t bytes) {{
-    std::memcpy(&port, from, sizeof(T)); from += bytes;
-}}
-template <class T> void get(const T& port, char*& to, size_t bytes) {{
-    std::memcpy(to, &port, sizeof(T)); to += bytes;
-}}
-int main() {{
-    const size_t samples = {samples}, latency = {latency}, in = {x_bytes}, out = {y_bytes};
-    std::vector<char> x(samples * in + 1), y(samples * out + 1);
-    FILE* file = std::fopen("x.bin", "rb");
-    if (!file || std::fread(x.data(), 1, samples * in, file) != samples * in) return 1;
-    std::fclose(file);
-    auto context = std::make_unique<VerilatedContext>();
-    auto top = std::make_unique<Vtop>(context.get());
-    for (size_t cycle = 0; cycle < samples + latency; cycle++) {{
-        const char* from = x.data() + (cycle < samples ? cycle : samples - 1) * in;
-        {put}
-        {low}
-        top->eval();
-        if (cycle >= latency) {{
-            char* to = y.data() + (cycle - latency) * out;
-            {get}
-        }}
-        {high}
-    }}
-    file = std::fopen("y.bin", "wb");
-    return !file || std::fwrite(y.data(), 1, samples * out, file) != samples * out
-        || std::fclose(file);
-}}
-"""
+_HARNESS = Path(__file__).with_name("harness.cpp")
 
 
 def simulate(
@@ -93,17 +57,16 @@ def simulate(
     ports = [port for port in rtl.outputs if port.bits]
     x = _pack(inputs, rtl.input)
     y_bytes = sum(_bytes(port) for port in ports)
-    harness = _HARNESS.format(
-        samples=len(inputs),
-        latency=rtl.latency,
-        x_bytes=_bytes(rtl.input),
-        y_bytes=y_bytes,
-        put=f"put(top->x, from, {_bytes(rtl.input)});" if rtl.input.bits else "",
-        get=" ".join(f"get(top->{port.name}, to, {_bytes(port)});" for port in ports),
-        low="top->clk = 0;" if rtl.clocked else "",
-        high="top->clk = 1; top->eval();" if rtl.clocked else "",
-    )
-    program = _verilate(rtl, folder, files or rtl.files, ["--cc"], harness, timeout)
+    design = {
+        "SAMPLES": len(inputs),
+        "LATENCY": rtl.latency,
+        "X_BYTES": _bytes(rtl.input),
+        "Y_BYTES": y_bytes,
+        "PUT": f"put(top->x, from, {_bytes(rtl.input)});" if rtl.input.bits else "",
+        "GET": " ".join(f"get(top->{port.name}, to, {_bytes(port)});" for port in ports),
+        **({"CLOCKED": ""} if rtl.clocked else {}),
+    }
+    program = _verilate(rtl, folder, files or rtl.files, ["--cc"], design, timeout)
     write_atomic(folder / "x.bin", x.tobytes())
     (folder / "y.bin").unlink(missing_ok=True)
     run([program], folder, log=Path("sim.log"), timeout=timeout)
@@ -141,7 +104,7 @@ def _verilate(
     folder: Path,
     files: Sequence[Path],
     options: Sequence[str | Path],
-    harness: str | None,
+    design: Mapping[str, object] | None,
     timeout: float,
 ) -> Path:
     tool = find_verilator()
@@ -154,8 +117,10 @@ def _verilate(
     argv += ["--output-split", "5000", *_sources(rtl, files)]
     environment = {"VERILATOR_ROOT": str(_root(tool))}
     run(argv, folder, log=Path("verilator.log"), timeout=timeout, env=environment)
-    if harness:
-        write_atomic(folder / "harness.cpp", harness)
+    if design is not None:
+        lines = [f"#define {name} {value}\n" for name, value in design.items()]
+        write_atomic(folder / "design.h", "".join(lines))
+        write_atomic(folder / "harness.cpp", _HARNESS.read_bytes())
     return build(folder, _root(tool), tool, timeout)
 
 

@@ -180,7 +180,7 @@ def fit(
             due = _save(phase, model, optimizer, average)
     tensors, _ = load_state(phase.result, phase.digest)
     unpack(model, tensors, "", phase.result)
-    return model.eval()
+    return model.train(False)
 
 
 def _step(

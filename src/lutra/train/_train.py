@@ -63,7 +63,7 @@ def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> LutModel:
     tensors, _ = load_state(phase.result, phase.digest)
     model = build(recipe, data, seed)
     unpack(model, tensors, "", phase.result)
-    return model.eval()
+    return model.train(False)
 
 
 def _learn_wiring(
