@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lutra.errors import CircuitError, LutraError, OutputError
-from lutra.files import read_json, sha256, write_atomic, write_json
+from lutra.files import exclusive, read_json, sha256, write_atomic, write_json
 
 
 def test_writes_bytes_text_and_by_function(tmp_path: Path) -> None:
@@ -63,3 +63,13 @@ def test_json_round_trip_and_errors(tmp_path: Path) -> None:
 def test_sha256(tmp_path: Path) -> None:
     path = write_atomic(tmp_path / "file", "abc")
     assert sha256(path).startswith("ba7816bf")
+
+
+def test_a_folder_is_held_by_one_and_freed_of_leftovers(tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    with exclusive(folder):
+        (folder / ".train.checkpoint.abc.part").write_text("half")
+        with pytest.raises(OutputError, match="another run"), exclusive(folder):
+            pass
+    with exclusive(folder):
+        assert [p.name for p in folder.iterdir()] == [".lock"]

@@ -1,17 +1,20 @@
 """Writing files so that a reader sees the old content or the new, never half of it."""
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from lutra.errors import LutraError, OutputError
 
-__all__ = ["read_json", "sha256", "write_atomic", "write_json"]
+__all__ = ["exclusive", "read_json", "sha256", "write_atomic", "write_json"]
+
+_TEMPORARY = ".part"
 
 
 def write_atomic(path: Path, content: bytes | str | Callable[[Path], object]) -> Path:
@@ -32,7 +35,7 @@ def write_atomic(path: Path, content: bytes | str | Callable[[Path], object]) ->
     temporary: Path | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, name = tempfile.mkstemp(_TEMPORARY, f".{path.name}.", path.parent)
         os.close(handle)
         temporary = Path(name)
         if callable(content):
@@ -56,6 +59,32 @@ def write_atomic(path: Path, content: bytes | str | Callable[[Path], object]) ->
             with contextlib.suppress(OSError):
                 temporary.unlink(missing_ok=True)
     return path
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Hold a folder for one process; remove what a killed one left half-written in it.
+
+    Raises
+    ------
+    OutputError
+        Another process holds the folder, or it cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / ".lock").open("w")
+    except OSError as error:
+        raise OutputError(f"{folder}: cannot be written ({error}); choose another") from error
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise OutputError(
+                f"{folder}: another run is at work in it; wait for it or choose another"
+            ) from error
+        for stale in folder.glob(f".*{_TEMPORARY}"):
+            stale.unlink(missing_ok=True)
+        yield
 
 
 def write_json(path: Path, value: Any) -> Path:

@@ -18,6 +18,7 @@ from lutra.data import Dataset
 from lutra.data import load as load_data
 from lutra.emit import emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
+from lutra.files import exclusive
 from lutra.nn import LutModel
 from lutra.passes import encoder_words, pipeline
 from lutra.provenance import commit, cpu, packages
@@ -70,7 +71,8 @@ class Run:
 
     def train(self, progress: Progress | None = None) -> None:
         """Train, or go on where an interrupted training stopped."""
-        train_model(self.recipe, self.data, self.seed, self.folder, progress)
+        with exclusive(self.folder):
+            train_model(self.recipe, self.data, self.seed, self.folder, progress)
         history = [
             row for phase in ("dense", "train") for row in _read_log(self.folder / f"{phase}.jsonl")
         ]
