@@ -222,18 +222,19 @@ def _train(current: "Run", console: Console) -> None:
         def progress(phase: str, done: int, total: int, figures: dict[str, Any]) -> None:
             if phase not in tasks:
                 tasks[phase] = bars.add_task(phase, total=total, newest="")
-            newest = ""
-            if figures:
-                validation = figures["val_accuracy"]
-                newest = f"loss {figures['loss']:.3f}" + (
-                    f"  validation {validation:.2f} %" if validation is not None else ""
-                )
-                if epochs.get(phase) != figures["epoch"] and not console.is_terminal:
-                    console.print(f"{phase} epoch {figures['epoch']}: {newest}")
+            newest = _newest(figures) if figures else ""
+            if figures and epochs.get(phase) != figures["epoch"] and not console.is_terminal:
                 epochs[phase] = figures["epoch"]
+                console.print(f"{phase} epoch {figures['epoch']}: {newest}")
             bars.update(tasks[phase], completed=done, newest=newest)
 
         current.train(progress)
+
+
+def _newest(figures: dict[str, Any]) -> str:
+    validation = figures["val_accuracy"]
+    shown = "" if validation is None else f"  validation {validation:.2f} %"
+    return f"loss {figures['loss']:.3f}{shown}"
 
 
 if __name__ == "__main__":

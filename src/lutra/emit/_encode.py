@@ -123,7 +123,9 @@ def _chain(
             yield from _chain(f"u{own}", own, word, signed, part, upper[:-1])
         yield lut(name, output, [*halves, upper[-1]], "ca")
         return
-    start, lower = 0, []
+    # Below the lowest bit that any threshold has set, the word decides nothing.
+    start = min((c & -c).bit_length() - 1 for c in candidates if c)
+    start, lower = min(start, width - 1), []
     while start < width:
         bits = word[start : start + 6 - len(upper) - len(lower)]
         end = start + len(bits)
@@ -138,6 +140,9 @@ def _chain(
         target = output if end == width else f"w{name}_{start}"
         if end < width:
             yield f"wire {target};"
+        if len(inputs) == 1:  # the uppermost bit alone decides: a wire, no LUT
+            yield f"assign {target} = {'' if table == 2 else '~'}{inputs[0]};"
+            return
         yield lut(f"{name}_{start}", target, inputs, f"{table:0{digits}x}")
         start, lower = end, [target]
 

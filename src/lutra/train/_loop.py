@@ -176,6 +176,8 @@ def fit(
             phase.best = row["val_accuracy"] or 0.0
             save_state(phase.result, kept.state_dict(), {"digest": phase.digest, **row})
         phase.epoch, phase.step, phase.sums = phase.epoch + 1, 0, [0.0, 0.0]
+        if progress is not None:
+            progress(phase.name, phase.epoch * steps, phase.epochs * steps, row)
         if last or time.monotonic() > due:
             due = _save(phase, model, optimizer, average)
     tensors, _ = load_state(phase.result, phase.digest)
