@@ -112,11 +112,7 @@ def fit(
         The loss is no longer finite.
     """
     x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
-    x_validation, y_validation = (
-        torch.from_numpy(data.validation.x),
-        torch.from_numpy(data.validation.y),
-    )
-    if not len(y_validation) and config.select == "best":
+    if not len(data.validation) and config.select == "best":
         raise LutraError(
             "the checkpoint is chosen on validation, but the validation part is empty: "
             "set data.validation above 0, or train.select = 'last'"
@@ -140,11 +136,8 @@ def fit(
         while phase.step < steps:
             rate = learning_rate(config, phase.epoch * steps + phase.step, steps, phase.epochs)
             rows = order[phase.step * batch : (phase.step + 1) * batch]
-            xb, yb = x[rows], y[rows]
-            if config.augment.active and data.image:
-                draw = generator(phase.seed, "augment", phase.epoch, phase.step)
-                xb = augment(xb, data.image, config.augment, draw)
-            loss, correct = _step(model, xb, yb, optimizer, rate, phase.penalty)
+            xb = _distort(x[rows], data, config, phase)
+            loss, correct = _step(model, xb, y[rows], optimizer, rate, phase.penalty)
             if average is not None:
                 _average(average, model, config.ema)
             phase.sums[0] += loss
@@ -158,19 +151,7 @@ def fit(
             if time.monotonic() > due and phase.step < steps:
                 due = _save(phase, model, optimizer, average)
         kept = average or model
-        row = {
-            "epoch": phase.epoch + 1,
-            "phase": phase.name,
-            "loss": phase.sums[0] / steps,
-            "train_accuracy": 100 * phase.sums[1] / (steps * batch),
-            "val_accuracy": accuracy(kept, x_validation, y_validation)
-            if len(y_validation)
-            else None,
-            "lr": optimizer.param_groups[0]["lr"],
-            "seconds": phase.seconds,
-        }
-        phase.history.append(row)
-        write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
+        row = _close_epoch(phase, kept, data, steps, batch, optimizer.param_groups[0]["lr"])
         last = phase.epoch + 1 == phase.epochs
         if last if config.select == "last" else row["val_accuracy"] > phase.best:
             phase.best = row["val_accuracy"] or 0.0
@@ -183,6 +164,34 @@ def fit(
     tensors, _ = load_state(phase.result, phase.digest)
     unpack(model, tensors, "", phase.result)
     return model.train(False)
+
+
+def _distort(x: Tensor, data: Dataset, config: TrainConfig, phase: Phase) -> Tensor:
+    if not (config.augment.active and data.image):
+        return x
+    draw = generator(phase.seed, "augment", phase.epoch, phase.step)
+    return augment(x, data.image, config.augment, draw)
+
+
+def _close_epoch(
+    phase: Phase, model: LutModel, data: Dataset, steps: int, batch: int, rate: float
+) -> dict[str, Any]:
+    """Validate; append the epoch's figures to the history and the log."""
+    part = data.validation
+    row = {
+        "epoch": phase.epoch + 1,
+        "phase": phase.name,
+        "loss": phase.sums[0] / steps,
+        "train_accuracy": 100 * phase.sums[1] / (steps * batch),
+        "val_accuracy": accuracy(model, torch.from_numpy(part.x), torch.from_numpy(part.y))
+        if len(part)
+        else None,
+        "lr": rate,
+        "seconds": phase.seconds,
+    }
+    phase.history.append(row)
+    write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
+    return row
 
 
 def _step(
