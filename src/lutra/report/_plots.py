@@ -26,17 +26,20 @@ _THEME = {_INK: "--ink", _FAINT: "--line", _OURS: "--accent", _OTHER: "--other"}
 def training_curve(training: Training) -> str:
     """Plot train and validation accuracy against the epoch, phases one after the other."""
     figure, axes = _figure(5.0, 4.2)
-    epochs = np.arange(1, len(training.history) + 1)
-    for name, colour, values in (
-        ("train", _OTHER, [row.train_accuracy for row in training.history]),
-        ("validation", _OURS, [row.val_accuracy for row in training.history]),
-    ):
-        heights = np.array([np.nan if v is None else v for v in values], float)
-        if not np.isnan(heights).all():
-            axes.plot(epochs, heights, color=colour, label=name, linewidth=1.8)
     phases = [row.phase for row in training.history]
-    for change in (i for i in range(1, len(phases)) if phases[i] != phases[i - 1]):
-        axes.axvline(change + 0.5, color=_FAINT, linewidth=1)
+    starts = [i for i in range(len(phases)) if i == 0 or phases[i] != phases[i - 1]]
+    for start, end in itertools.pairwise([*starts, len(phases)]):
+        rows, epochs = training.history[start:end], np.arange(start + 1, end + 1)
+        for name, colour, values in (
+            ("train", _OTHER, [row.train_accuracy for row in rows]),
+            ("validation", _OURS, [row.val_accuracy for row in rows]),
+        ):
+            heights = np.array([np.nan if v is None else v for v in values], float)
+            if not np.isnan(heights).all():
+                label = None if start else name
+                axes.plot(epochs, heights, color=colour, label=label, linewidth=1.8, marker=".")
+        if start:
+            axes.axvline(start + 0.5, color=_FAINT, linewidth=1)
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy, %")
     _legend(axes)
