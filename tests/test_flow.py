@@ -115,6 +115,26 @@ def test_a_truncated_file_is_one_clear_error(
     assert {p: p.read_bytes() for p in others} == others
 
 
+def test_a_damaged_log_is_written_again_from_the_checkpoint(
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    shutil.copytree(finished / "runs/tiny/seed0", tmp_path / "runs/tiny/seed0")
+    shutil.copy(finished / "tiny.toml", tmp_path)
+    sparse, dense = (tmp_path / f"runs/tiny/seed0/{name}.jsonl" for name in ("train", "dense"))
+    whole = sparse.read_text()
+    sparse.write_text(whole[:-9])
+    assert command(tmp_path, monkeypatch, "train", "tiny.toml") == 0
+    assert sparse.read_text() == whole
+    dense.write_text("[]\n")  # its checkpoint is gone
+    capsys.readouterr()
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert command(tmp_path, monkeypatch, "train", "tiny.toml") == 1
+    assert "dense.jsonl, line 1: not an epoch of a training log" in capsys.readouterr().err
+
+
 def test_a_step_before_its_time_says_which_to_run_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

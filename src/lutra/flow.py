@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from lutra.circuit import Circuit, evaluate, load, save
 from lutra.data import Dataset
@@ -76,7 +77,6 @@ class Run:
         history = [
             row for phase in ("dense", "train") for row in _read_log(self.folder / f"{phase}.jsonl")
         ]
-        sparse = sum(row.phase == "train" for row in history)
         last = {row.phase: row.seconds for row in history}
         training = Training(
             epochs=len(history),
@@ -84,8 +84,6 @@ class Run:
             seconds=sum(last.values()),
             history=tuple(history),
         )
-        if sparse != self.recipe.train.epochs:
-            raise CheckpointError(f"{self.folder}: the training log has {sparse} epochs")
         self._record(train=training)
 
     def compile(self) -> Circuit:
@@ -288,10 +286,16 @@ def open_run(path: Path, out: Path, seed: int | None = None, offline: bool | Non
 def _read_log(path: Path) -> list[Epoch]:
     if not path.exists():
         return []
-    try:
-        return [Epoch.model_validate_json(line) for line in path.read_text().splitlines()]
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not a readable training log ({error})") from error
+    rows = []
+    for number, line in enumerate(path.read_text(errors="replace").splitlines(), 1):
+        try:
+            rows.append(Epoch.model_validate_json(line))
+        except ValidationError as error:
+            raise CheckpointError(
+                f"{path}, line {number}: not an epoch of a training log "
+                f"({error.errors()[0]['msg']}); delete the file to report without it"
+            ) from error
+    return rows
 
 
 def _share(right: np.ndarray) -> float:

@@ -190,8 +190,12 @@ def _close_epoch(
         "seconds": phase.seconds,
     }
     phase.history.append(row)
-    write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
+    _write_log(phase)
     return row
+
+
+def _write_log(phase: Phase) -> None:
+    write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
 
 
 def _step(
@@ -267,3 +271,4 @@ def _resume(
         unpack(average, tensors, "average.", phase.checkpoint)
     for key in ("epoch", "step", "sums", "best", "seconds", "history"):
         setattr(phase, key, header[key])
+    _write_log(phase)
