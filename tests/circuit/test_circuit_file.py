@@ -295,3 +295,12 @@ def test_full_disk_leaves_the_old_file(circuit, tmp_path, monkeypatch):
         save(circuit, path)
     assert path.read_bytes() == old
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_what_could_not_be_loaded_is_not_saved(circuit, content, tmp_path):
+    labels = tuple(f"{i:01024}" for i in range(17 << 10))
+    wide = Circuit("wide", len(labels), 1, (), circuit.outputs[:0], False, (), labels)
+    with pytest.raises(CircuitError, match="names are too long"):
+        save(wide, tmp_path / "good")
+    assert (tmp_path / "good").read_bytes() == content
+    assert len(list(tmp_path.iterdir())) == 1

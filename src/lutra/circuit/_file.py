@@ -90,7 +90,12 @@ def save(circuit: Circuit, path: Path) -> Path:
     for number, output in enumerate(circuit.outputs):
         arrays[f"out{number}.words"] = np.ascontiguousarray(output.words.bits)
     metadata = {"lutra.circuit": text}
-    return write_atomic(path, lambda temporary: save_file(arrays, temporary, metadata))
+
+    def write(temporary: Path) -> None:
+        save_file(arrays, temporary, metadata)
+        _check_size(temporary)  # what cannot be loaded again is not written
+
+    return write_atomic(path, write)
 
 
 def _array(op: Op, name: str) -> np.ndarray:
@@ -161,7 +166,10 @@ def _check_size(path: Path) -> None:
     with path.open("rb") as file:
         header = int.from_bytes(file.read(8), "little")
     if size < 8 or header > min(_MAX_HEADER, size - 8):
-        raise CircuitError(f"{path}: header of {header} bytes in a file of {size}; truncated?")
+        raise CircuitError(
+            f"{path}: header of {header} bytes in a file of {size}, at most {_MAX_HEADER} are "
+            "read; the file is truncated or its names are too long"
+        )
 
 
 def _build(header: _Header, file: safe_open) -> Circuit:  # pyright: ignore[reportGeneralTypeIssues]
