@@ -12,14 +12,16 @@ __all__ = ["commit", "cpu", "packages"]
 def commit() -> str:
     """Return the commit of the checkout that runs, ``+`` appended where it was changed since.
 
-    ``release VERSION`` where Lutra does not run from a checkout.
+    Result files do not count: every benchmark writes one. ``release VERSION`` where Lutra does
+    not run from a checkout.
     """
     root = Path(__file__).parents[2]
     try:
         if not (root / ".git").exists():
             raise FileNotFoundError(root)
         head = _git(root, "rev-parse", "HEAD")
-        changed = _git(root, "status", "--porcelain", "--untracked-files=no")
+        what = ("--", ".", ":(exclude)benchmarks/results")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", *what)
     except (OSError, subprocess.SubprocessError):
         return f"release {version('lutra')}"
     return head + ("+" if changed else "")
