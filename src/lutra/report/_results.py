@@ -202,5 +202,6 @@ def load_result(path: Path) -> RunResult:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "the file"
         raise LutraError(
-            f"{path}: not a result of this version: {where}: {first['msg']}"
+            f"{path}: not a result of this version: {where}: {first['msg']}; "
+            "delete the file and run the recipe again"
         ) from error
