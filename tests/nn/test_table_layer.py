@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
-from lutra.nn._table_domain import pack_addresses, pack_addresses_torch
 
 
 @st.composite
@@ -119,21 +118,6 @@ def test_batch_statistics_match_torch_batch_norm() -> None:
     torch.testing.assert_close(layer.norm.variance, reference.running_var)
     codes = layer.quantiser(expected.T)[1]
     assert torch.equal(codes, layer.forward_samples(flow).codes)
-
-
-@given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 2**31))
-@settings(max_examples=40, deadline=None)
-def test_native_addresses_equal_torch(bits: int, fan_in: int, seed: int) -> None:
-    fan_in = min(fan_in, 16 // bits)
-    generator = torch.Generator().manual_seed(seed)
-    codes = torch.randint(0, 1 << bits, (9, 33), generator=generator, dtype=torch.uint8)
-    wires = torch.randint(0, 9, (5, fan_in), generator=generator)
-    assert torch.equal(pack_addresses(codes, wires, bits), pack_addresses_torch(codes, wires, bits))
-
-
-def test_native_addresses_refuse_a_bad_wire() -> None:
-    with pytest.raises(IndexError, match="does not exist"):
-        pack_addresses(torch.zeros(2, 3, dtype=torch.uint8), torch.tensor([[2]]), 1)
 
 
 def test_too_wide_a_table_is_refused() -> None:

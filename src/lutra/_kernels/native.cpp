@@ -1,44 +1,60 @@
-// Native kernels: plain loops over contiguous CPU arrays, no link against torch.
+// Python's way to the kernels. Arrays come as plain addresses: no link against torch, and no
+// conversion that would cost more than a small kernel. The callers in lutra.nn check them.
 
-#include <cstdint>
+#include <cstring>
 
 #include <nanobind/nanobind.h>
-#include <nanobind/ndarray.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+#include "kernels.h"
+#include "threads.h"
 
 #if defined(__GLIBC__)
 #include <malloc.h>
 #endif
 
 namespace nb = nanobind;
-using namespace nb::literals;
+using namespace lutra;
 
 namespace {
 
-using Codes = nb::ndarray<const uint8_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Wires = nb::ndarray<const int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
-using Addresses = nb::ndarray<int64_t, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+std::vector<const Kernels *> available() {
+    std::vector<const Kernels *> result{&portable};
+#if defined(LUTRA_X86)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) result.push_back(&avx2);
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
+        result.push_back(&avx512);
+#endif
+    return result;
+}
 
-// address[n, b] = sum_f codes[wires[n, f], b] << (f * bits).
-void pack_addresses(Codes codes, Wires wires, int bits, Addresses addresses) {
-    const size_t batch = codes.shape(1), fan_in = wires.shape(1);
-    if (addresses.shape(0) != wires.shape(0) || addresses.shape(1) != batch)
-        throw nb::value_error("addresses must have shape (neurons, batch)");
-    const uint8_t *code = codes.data();
-    const int64_t *wire = wires.data();
-    int64_t *row = addresses.data();
-    for (size_t n = 0; n < wires.shape(0); ++n)
-        for (size_t f = 0; f < fan_in; ++f)
-            if (wire[n * fan_in + f] < 0 || wire[n * fan_in + f] >= int64_t(codes.shape(0)))
-                throw nb::index_error("a wire reads a feature that does not exist");
+const Kernels *chosen = available().back();
+int threads = 1;
+
+template <typename T>
+T *at(uintptr_t address) {
+    return reinterpret_cast<T *>(address);
+}
+
+// Small pieces of work stay on one thread: a few microseconds of it at least.
+constexpr size_t kLeastWork = 1 << 14;
+
+template <typename Body>
+void over(size_t size, size_t work_each, const Body &body, size_t multiple = 1) {
     nb::gil_scoped_release release;
-    for (size_t n = 0; n < wires.shape(0); ++n, row += batch, wire += fan_in) {
-        for (size_t b = 0; b < batch; ++b) row[b] = 0;
-        for (size_t f = 0; f < fan_in; ++f) {
-            const uint8_t *source = code + wire[f] * batch;
-            const int shift = int(f) * bits;
-            for (size_t b = 0; b < batch; ++b) row[b] |= int64_t(source[b]) << shift;
-        }
-    }
+    const size_t least = (kLeastWork / (work_each + 1) / multiple + 1) * multiple;
+    parallel(size, size > least ? multiple : size, threads, body);
+}
+
+SkipMlp skip_mlp(uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
+                 uintptr_t output_weight, uintptr_t skip_weight, size_t fan_in, size_t hidden,
+                 int bits) {
+    return {at<const float>(levels), at<const float>(hidden_weight), at<const float>(hidden_bias),
+            at<const float>(output_weight), at<const float>(skip_weight), fan_in, hidden,
+            size_t(1) << (fan_in * bits), bits};
 }
 
 // Large tensors come and go every step; returning their pages to the system each time costs more
@@ -53,6 +69,124 @@ void keep_freed_memory() {
 }  // namespace
 
 NB_MODULE(_native, m) {
-    m.def("pack_addresses", &pack_addresses, "codes"_a, "wires"_a, "bits"_a, "addresses"_a);
     m.def("keep_freed_memory", &keep_freed_memory);
+    m.def("instruction_sets", [] {
+        std::vector<std::string> names;
+        for (const Kernels *kernels : available()) names.push_back(kernels->name);
+        return names;
+    });
+    m.def("instruction_set", [] { return std::string(chosen->name); });
+    m.def("choose", [](const std::string &name) {
+        for (const Kernels *kernels : available())
+            if (name == kernels->name) {
+                chosen = kernels;
+                return;
+            }
+        throw nb::value_error("this machine has no such instruction set");
+    });
+    m.def("threads", [] { return threads; });
+    m.def("set_threads", [](int count) { threads = count < 1 ? 1 : count; });
+
+    m.def("address", [](uintptr_t codes, uintptr_t wires, size_t neurons, size_t features,
+                        size_t batch, size_t fan_in, int bits, uintptr_t addresses,
+                        uintptr_t counts) {
+        const Address a{at<const uint8_t>(codes), at<const int64_t>(wires), batch, fan_in,
+                        size_t(1) << (fan_in * bits), bits, at<uint16_t>(addresses),
+                        at<float>(counts)};
+        for (size_t i = 0; i < neurons * fan_in; ++i)
+            if (a.wires[i] < 0 || a.wires[i] >= int64_t(features))
+                throw nb::index_error("a wire reads a feature that does not exist");
+        uint8_t seen = 0;
+        for (size_t i = 0; i < features * batch; ++i) seen |= a.codes[i];
+        if (seen >> bits) throw nb::value_error("a code has more bits than its digit");
+        over(neurons, fan_in * batch / 16 + batch + a.entries / 8,
+             [&](size_t begin, size_t end) { chosen->address(a, begin, end); });
+    });
+
+    m.def("quantise", [](uintptr_t table, uintptr_t counts, uintptr_t weight, uintptr_t bias,
+                         size_t neurons, size_t entries, float batch, float eps, float step,
+                         float q_min, float q_max, uintptr_t mean, uintptr_t variance,
+                         uintptr_t codes) {
+        const Quantise q{at<const float>(table), at<const float>(counts),
+                         at<const float>(weight), at<const float>(bias), entries, batch, eps,
+                         step, q_min, q_max, at<float>(mean), at<float>(variance),
+                         at<uint8_t>(codes)};
+        over(neurons, 4 * entries,
+             [&](size_t begin, size_t end) { chosen->quantise(q, begin, end); });
+    });
+
+    m.def("quantise_backward",
+          [](uintptr_t table, uintptr_t counts, uintptr_t weight, uintptr_t bias, size_t neurons,
+             size_t entries, float eps, float step, float q_min, float q_max, uintptr_t mean,
+             uintptr_t variance, uintptr_t gradient, uintptr_t addresses, size_t batch,
+             uintptr_t table_gradient, uintptr_t weight_gradient, uintptr_t bias_gradient,
+             uintptr_t step_gradient, uintptr_t sample_gradient) {
+              const Quantise q{at<const float>(table), at<const float>(counts),
+                               at<const float>(weight), at<const float>(bias), entries,
+                               float(batch), eps, step, q_min, q_max, at<float>(mean),
+                               at<float>(variance), nullptr};
+              const QuantiseBackward a{q, at<const float>(gradient),
+                                       at<const uint16_t>(addresses), batch,
+                                       at<float>(table_gradient), at<float>(weight_gradient),
+                                       at<float>(bias_gradient), at<float>(step_gradient),
+                                       at<float>(sample_gradient)};
+              over(neurons, 4 * entries + 2 * batch, [&](size_t begin, size_t end) {
+                  chosen->quantise_backward(a, begin, end);
+              });
+          });
+
+    m.def("lookup", [](uintptr_t table, uintptr_t addresses, uintptr_t levels, size_t neurons,
+                       size_t batch, size_t entries, uintptr_t codes, uintptr_t values) {
+        const Lookup l{at<const uint8_t>(table), at<const uint16_t>(addresses),
+                       at<const float>(levels), batch, entries, at<uint8_t>(codes),
+                       at<float>(values)};
+        over(neurons, batch, [&](size_t begin, size_t end) { chosen->lookup(l, begin, end); });
+    });
+
+    m.def("gather", [](uintptr_t sample_gradient, uintptr_t slopes, uintptr_t addresses,
+                       uintptr_t wires, size_t neurons, size_t batch, size_t fan_in,
+                       size_t entries, uintptr_t gradient) {
+        const Gather g{at<const float>(sample_gradient), at<const float>(slopes),
+                       at<const uint16_t>(addresses), at<const int64_t>(wires), neurons, batch,
+                       fan_in, entries, at<float>(gradient)};
+        over(batch, 2 * neurons * fan_in,
+             [&](size_t begin, size_t end) { chosen->gather(g, begin, end); }, 16);
+    });
+
+    m.def("skip_mlp", [](uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
+                         uintptr_t output_weight, uintptr_t skip_weight, size_t neurons,
+                         size_t fan_in, size_t hidden, int bits, uintptr_t table) {
+        const SkipMlp s = skip_mlp(levels, hidden_weight, hidden_bias, output_weight, skip_weight,
+                                   fan_in, hidden, bits);
+        over(neurons, hidden * s.entries / 4, [&](size_t begin, size_t end) {
+            chosen->skip_mlp(s, at<float>(table), begin, end);
+        });
+    });
+
+    m.def("skip_mlp_slopes", [](uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
+                                uintptr_t output_weight, uintptr_t skip_weight, size_t neurons,
+                                size_t fan_in, size_t hidden, int bits, uintptr_t slopes) {
+        const SkipMlp s = skip_mlp(levels, hidden_weight, hidden_bias, output_weight, skip_weight,
+                                   fan_in, hidden, bits);
+        over(neurons, hidden * s.entries, [&](size_t begin, size_t end) {
+            chosen->skip_mlp_slopes(s, at<float>(slopes), begin, end);
+        });
+    });
+
+    m.def("skip_mlp_backward",
+          [](uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
+             uintptr_t output_weight, uintptr_t skip_weight, size_t neurons, size_t fan_in,
+             size_t hidden, int bits, uintptr_t table_gradient, uintptr_t hidden_weight_gradient,
+             uintptr_t hidden_bias_gradient, uintptr_t output_weight_gradient,
+             uintptr_t skip_weight_gradient) {
+              const SkipMlpBackward a{
+                  skip_mlp(levels, hidden_weight, hidden_bias, output_weight, skip_weight, fan_in,
+                           hidden, bits),
+                  at<const float>(table_gradient), at<float>(hidden_weight_gradient),
+                  at<float>(hidden_bias_gradient), at<float>(output_weight_gradient),
+                  at<float>(skip_weight_gradient)};
+              over(neurons, hidden * a.forward.entries, [&](size_t begin, size_t end) {
+                  chosen->skip_mlp_backward(a, begin, end);
+              });
+          });
 }

@@ -1,14 +1,62 @@
 """Table functions: what a neuron computes from its digits. One class per idea."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
-__all__ = ["SkipMlp"]
+from lutra._kernels import native
+from lutra.nn._native_ops import pointer, usable
+
+__all__ = ["Entries", "SkipMlp", "TableFunction"]
 
 
-class SkipMlp(nn.Module):
+@dataclass(frozen=True)
+class Entries:
+    """The inputs of a table: every combination of ``fan_in`` digits, digit 0 the fastest.
+
+    Parameters
+    ----------
+    levels
+        Real value of every digit code. Shape (2**bits,).
+    bits, fan_in
+        Bits per digit, digits.
+    """
+
+    levels: Tensor
+    bits: int
+    fan_in: int
+
+    @property
+    def values(self) -> Tensor:
+        """Real value of each digit at each entry. Shape (1, F, E)."""
+        device = self.levels.device
+        entry = torch.arange(1 << (self.fan_in * self.bits), device=device)
+        shifts = torch.arange(self.fan_in, device=device)[:, None] * self.bits
+        return self.levels[(entry >> shifts) & ((1 << self.bits) - 1)][None]
+
+
+class TableFunction(nn.Module):
+    """Base of all: `forward` maps digit values (n or 1, F, entries), entry by entry, to (n, E)."""
+
+    neurons: int
+
+    def table(self, entries: Entries) -> Tensor:
+        """Evaluate every entry, differentiable in the parameters. Shape (n, E)."""
+        return self(entries.values)
+
+    def slopes(self, entries: Entries) -> Tensor:
+        """Return the derivative of each table value by each digit. Shape (n, F, E)."""
+        with torch.enable_grad():
+            z = entries.values.repeat(self.neurons, 1, 1).requires_grad_()
+            return torch.autograd.grad(self(z).sum(), z)[0]
+
+
+class SkipMlp(TableFunction):
     """One hidden layer and a linear skip: ``v . relu(U z + a) + r . z``.
 
     The NeuraLUT-Assemble node (FCCM 2025). The released code also adds two output biases, which
@@ -33,6 +81,7 @@ class SkipMlp(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
+        self.neurons = neurons
         self.hidden_weight = nn.Parameter(_kaiming((neurons, hidden, fan_in), fan_in, generator))
         self.hidden_bias = nn.Parameter(
             _uniform((neurons, hidden, 1), 1 / math.sqrt(fan_in), generator)
@@ -43,13 +92,74 @@ class SkipMlp(nn.Module):
         )
 
     def forward(self, z: Tensor) -> Tensor:
-        """Map digit values (n, F, entries) to neuron values (n, entries)."""
+        """Map digit values (n or 1, F, entries) to neuron values (n, entries)."""
+        z = z.expand(self.neurons, *z.shape[1:])
         hidden = torch.baddbmm(self.hidden_bias, self.hidden_weight, z).relu()
         # A product and a sum: a batched product with one row is several times slower.
         result = (self.output_weight * hidden).sum(dim=1)
         if self.skip_weight is not None:
             result = result + (self.skip_weight * z).sum(dim=1)
         return result
+
+    def table(self, entries: Entries) -> Tensor:
+        """Evaluate every entry. Shape (n, E)."""
+        if not usable(entries.levels):
+            return super().table(entries)
+        table = _SkipMlpTable.apply(entries.levels, entries.bits, *self._weights)
+        assert isinstance(table, Tensor)
+        return table
+
+    def slopes(self, entries: Entries) -> Tensor:
+        """Return the derivative of each table value by each digit. Shape (n, F, E)."""
+        if native is None or not usable(entries.levels):
+            return super().slopes(entries)
+        arguments = _arguments(entries.levels, entries.bits, self._weights)
+        slopes = torch.empty(arguments[5], entries.fan_in, 1 << (entries.fan_in * entries.bits))
+        native.skip_mlp_slopes(*arguments, pointer(slopes))
+        return slopes
+
+    @property
+    def _weights(self) -> tuple[Tensor | None, ...]:
+        return self.hidden_weight, self.hidden_bias, self.output_weight, self.skip_weight
+
+
+class _SkipMlpTable(torch.autograd.Function):
+    """`SkipMlp` on all entries by the native kernels; hidden activations are never stored."""
+
+    @staticmethod
+    def forward(ctx: Any, levels: Tensor, bits: int, *weights: Tensor | None) -> Tensor:
+        """Return the table (n, E)."""
+        assert native is not None
+        ctx.bits = bits
+        ctx.save_for_backward(levels, *weights)
+        arguments = _arguments(levels, bits, weights)
+        table = torch.empty(arguments[5], 1 << (arguments[6] * bits))
+        native.skip_mlp(*arguments, pointer(table))
+        return table
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor | None, ...]:
+        """Return the gradients of the four weights."""
+        assert native is not None
+        levels, *weights = ctx.saved_tensors
+        gradient = gradient.contiguous()
+        gradients = [None if w is None else torch.empty_like(w) for w in weights]
+        pointers = [0 if g is None else pointer(g) for g in gradients]
+        arguments = _arguments(levels, ctx.bits, weights)
+        native.skip_mlp_backward(*arguments, pointer(gradient), *pointers)
+        return None, None, *gradients
+
+
+def _arguments(levels: Tensor, bits: int, weights: Sequence[Tensor | None]) -> tuple[int, ...]:
+    """Return what every kernel of `SkipMlp` begins with: five arrays, n, F, N, bits."""
+    hidden = weights[0]
+    assert hidden is not None
+    n, units, fan_in = hidden.shape
+    pointers = [0 if w is None else pointer(w) for w in weights]
+    return pointer(levels), *pointers, n, fan_in, units, bits
 
 
 def _kaiming(shape: tuple[int, ...], fan_in: int, generator: torch.Generator | None) -> Tensor:

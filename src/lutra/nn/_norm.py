@@ -1,4 +1,4 @@
-"""Batch normalisation over weighted entries: samples, or table entries with their counts."""
+"""Batch normalisation with its statistics at hand."""
 
 import torch
 from torch import Tensor, nn
@@ -9,8 +9,8 @@ __all__ = ["BatchNorm"]
 class BatchNorm(nn.Module):
     """Batch normalisation of n neurons, as `torch.nn.BatchNorm1d` in momentum and epsilon.
 
-    In the table domain the mean over samples is a histogram sum,
-    ``mean = sum_e count[n, e] * T[n, e] / B``, and the variance likewise, exactly.
+    In the table domain the batch's statistics are sums over a table's entries, weighted by how
+    many samples meet each (`lutra.nn._torch_ops.quantise`).
     """
 
     def __init__(self, size: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
@@ -23,34 +23,20 @@ class BatchNorm(nn.Module):
         self.register_buffer("mean", torch.zeros(size))
         self.register_buffer("variance", torch.ones(size))
 
-    def statistics(self, x: Tensor, counts: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """Return mean and variance for ``x`` of shape (n, entries); running ones in eval mode.
-
-        In training, the running statistics are updated with the unbiased variance.
-
-        Parameters
-        ----------
-        x
-            One value per neuron and entry. Shape (n, entries).
-        counts
-            How many samples share each entry, shape (n, entries); None means one each.
-        """
+    def statistics(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and biased variance of ``x``, shape (n, batch); running ones in eval mode."""
         if not self.training:
             return self.mean, self.variance
-        if counts is None:
-            batch = x.shape[1]
-            mean = x.mean(dim=1)
-            variance = (x - mean[:, None]).square().mean(dim=1)
-        else:
-            batch = int(counts[0].sum())
-            share = counts / batch
-            mean = (share * x).sum(dim=1)
-            variance = (share * (x - mean[:, None]).square()).sum(dim=1)
-        with torch.no_grad():
-            unbiased = variance * (batch / max(1, batch - 1))
-            self.mean.lerp_(mean, self.momentum)
-            self.variance.lerp_(unbiased, self.momentum)
+        mean = x.mean(dim=1)
+        variance = (x - mean[:, None]).square().mean(dim=1)
+        self.update(mean, variance, x.shape[1])
         return mean, variance
+
+    @torch.no_grad()
+    def update(self, mean: Tensor, variance: Tensor, batch: int) -> None:
+        """Move the running statistics towards a batch's mean and biased variance."""
+        self.mean.lerp_(mean, self.momentum)
+        self.variance.lerp_(variance * (batch / max(1, batch - 1)), self.momentum)
 
     def normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         """Apply the affine map for given statistics. Shape of ``x``: (n, entries)."""

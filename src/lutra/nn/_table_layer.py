@@ -5,10 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from lutra.circuit import MAX_FAN_IN, Builder, Code, Lut, Words, pack_tables
+from lutra.nn._functions import Entries, TableFunction
 from lutra.nn._norm import BatchNorm
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
-from lutra.nn._table_domain import Feed, Link, Lookup, histogram, pack_addresses
+from lutra.nn._table_domain import Feed, Link, QuantisedLookup, operations
 
 __all__ = ["TableLayer"]
 
@@ -37,7 +38,12 @@ class TableLayer(nn.Module):
     """
 
     def __init__(
-        self, wires: Tensor, bits: int, function: nn.Module, quantiser: Quantiser, name: str = ""
+        self,
+        wires: Tensor,
+        bits: int,
+        function: TableFunction,
+        quantiser: Quantiser,
+        name: str = "",
     ) -> None:
         super().__init__()
         if wires.shape[1] * bits > MAX_FAN_IN:
@@ -57,38 +63,25 @@ class TableLayer(nn.Module):
         """Entries per table, E."""
         return 1 << (self.wires.shape[1] * self.bits)
 
-    def entry_digits(self) -> Tensor:
-        """Return the digit code of each entry. Shape (F, E)."""
-        fan_in = self.wires.shape[1]
-        entry = torch.arange(self.entries, device=self.wires.device)
-        shifts = torch.arange(fan_in, device=self.wires.device)[:, None] * self.bits
-        return (entry >> shifts) & ((1 << self.bits) - 1)
-
     def forward(self, x: Signal) -> Signal:
         """Evaluate in the table domain."""
-        addresses = pack_addresses(x.codes, self.wires, self.bits)
+        run, quantiser = operations(x.levels), self.quantiser
+        addresses, counts = run.address(x.codes, self.wires, self.bits)
         if not self.training:
-            codes = self.tables(x.levels).to(torch.uint8).gather(1, addresses)
-            levels = self.quantiser.levels
-            return Signal(codes, levels[codes.long()], levels, self.quantiser.bits)
-        dtype = x.levels.dtype
-        link = Link(self.wires, addresses, histogram(addresses, self.entries, dtype))
-        entries = self._entry_inputs(x.levels)
-        follow = x.values.requires_grad
-        if follow:
-            entries = Feed.apply(x.values, entries, link)
-        table = self.function(entries)
-        mean, variance = self.norm.statistics(table, link.counts)
-        values, codes = self.quantiser(self.norm.normalise(table, mean, variance))
-        if follow:
-            fixed, _ = self.quantiser(self.norm.normalise(table, mean.detach(), variance.detach()))
-            (link.slopes,) = torch.autograd.grad(fixed.sum(), entries, retain_graph=True)
-        return Signal(
-            codes.gather(1, addresses),
-            Lookup.apply(values, link),  # pyright: ignore[reportArgumentType]
-            self.quantiser.levels,
-            self.quantiser.bits,
+            table = self.tables(x.levels).to(torch.uint8)
+            codes, values = run.lookup(table, addresses, quantiser.levels)
+            return Signal(codes, values, quantiser.levels, quantiser.bits)
+        entries = Entries(x.levels, self.bits, self.wires.shape[1])
+        table = self.function.table(entries)
+        link = Link(run, self.wires, addresses, counts, lambda: self.function.slopes(entries))
+        if x.values.requires_grad:
+            table = Feed.apply(table, x.values, link)
+        values, codes = QuantisedLookup.apply(  # pyright: ignore[reportGeneralTypeIssues]
+            *(table, self.norm.weight, self.norm.bias, quantiser.step, quantiser.levels, link),
+            *(self.norm.eps, quantiser.q_min, quantiser.q_max),
         )
+        self.norm.update(link.mean, link.variance, x.codes.shape[1])
+        return Signal(codes, values, quantiser.levels, quantiser.bits)
 
     def forward_samples(self, x: Signal) -> Signal:
         """Evaluate sample by sample: the reference that `forward` must equal."""
@@ -105,7 +98,7 @@ class TableLayer(nn.Module):
         levels
             Real value of every input code. Shape (2**bits,).
         """
-        table = self.function(self._entry_inputs(levels))
+        table = self.function(Entries(levels, self.bits, self.wires.shape[1]).values)
         values = self.norm.normalise(table, self.norm.mean, self.norm.variance)
         return self.quantiser(values)[1].long()
 
@@ -122,7 +115,3 @@ class TableLayer(nn.Module):
         code = Code(quantiser.bits, quantiser.q_min, float(quantiser.step.detach()))
         op = Lut(np.ascontiguousarray(wires), table, self.name, code)
         return builder.add(op, quantiser.bits), quantiser.levels
-
-    def _entry_inputs(self, levels: Tensor) -> Tensor:
-        digits = levels[self.entry_digits()]
-        return digits.expand(len(self.wires), *digits.shape)

@@ -1,0 +1,94 @@
+// The kernels' arguments and the table of them that each instruction set fills.
+//
+// n neurons of F digits of `bits` bits have E = 2^(F * bits) entries; B samples. Arrays are
+// contiguous and in the order given. Every kernel works on a range of neurons (or of samples,
+// where said), writes nothing outside of it, and computes each element in an order that does not
+// depend on the range: any number of threads gives the same bits.
+
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace lutra {
+
+struct Address {
+    const uint8_t *codes;     // [features, B]
+    const int64_t *wires;     // [n, F]
+    size_t batch, fan_in, entries;
+    int bits;
+    uint16_t *addresses;      // out [n, B]
+    float *counts;            // out [n, E]
+};
+
+struct Quantise {
+    const float *table, *counts;  // [n, E]
+    const float *weight, *bias;   // [n], of the norm
+    size_t entries;
+    float batch, eps, step, q_min, q_max;
+    float *mean, *variance;       // [n], out of quantise
+    uint8_t *codes;               // out of quantise [n, E]
+};
+
+struct QuantiseBackward {
+    Quantise forward;
+    const float *gradient;        // [n, B]
+    const uint16_t *addresses;    // [n, B]
+    size_t batch;
+    float *table_gradient;        // out [n, E]
+    float *weight_gradient, *bias_gradient, *step_gradient;  // out [n]
+    float *sample_gradient;       // out [n, B]
+};
+
+struct Lookup {
+    const uint8_t *table;         // [n, E]
+    const uint16_t *addresses;    // [n, B]
+    const float *levels;
+    size_t batch, entries;
+    uint8_t *codes;               // out [n, B]
+    float *values;                // out [n, B]
+};
+
+struct Gather {
+    const float *sample_gradient;  // [n, B]
+    const float *slopes;           // [n, F, E]
+    const uint16_t *addresses;     // [n, B]
+    const int64_t *wires;          // [n, F]
+    size_t neurons, batch, fan_in, entries;
+    float *gradient;               // in and out [features, B]
+};
+
+struct SkipMlp {
+    const float *levels;           // [2^bits]
+    const float *hidden_weight;    // [n, N, F]
+    const float *hidden_bias;      // [n, N]
+    const float *output_weight;    // [n, N]
+    const float *skip_weight;      // [n, F] or null
+    size_t fan_in, hidden, entries;
+    int bits;
+};
+
+struct SkipMlpBackward {
+    SkipMlp forward;
+    const float *table_gradient;   // [n, E]
+    float *hidden_weight, *hidden_bias, *output_weight, *skip_weight;  // out, as above
+};
+
+struct Kernels {
+    const char *name;
+    void (*address)(const Address &, size_t begin, size_t end);
+    void (*quantise)(const Quantise &, size_t begin, size_t end);
+    void (*quantise_backward)(const QuantiseBackward &, size_t begin, size_t end);
+    void (*lookup)(const Lookup &, size_t begin, size_t end);
+    void (*gather)(const Gather &, size_t begin, size_t end);  // a range of samples
+    void (*skip_mlp)(const SkipMlp &, float *table, size_t begin, size_t end);
+    void (*skip_mlp_slopes)(const SkipMlp &, float *slopes, size_t begin, size_t end);
+    void (*skip_mlp_backward)(const SkipMlpBackward &, size_t begin, size_t end);
+};
+
+extern const Kernels portable;
+#if defined(__x86_64__)
+extern const Kernels avx2, avx512;
+#endif
+
+}  // namespace lutra

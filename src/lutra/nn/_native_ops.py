@@ -1,0 +1,117 @@
+"""The table-domain operations of `lutra.nn._torch_ops` by the native kernels: CPU, float32."""
+
+import torch
+from torch import Tensor
+
+from lutra._kernels import native
+from lutra.nn._torch_ops import NormQuantise
+
+__all__ = ["address", "gather", "lookup", "quantise", "quantise_backward", "usable"]
+
+
+def usable(x: Tensor) -> bool:
+    """Tell whether the native kernels can work on ``x``'s device and float type."""
+    return native is not None and x.device.type == "cpu" and x.dtype == torch.float32
+
+
+def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """See `lutra.nn._torch_ops.address`; the addresses are uint16."""
+    assert native is not None
+    (n, fan_in), (features, batch) = wires.shape, codes.shape
+    codes = codes.contiguous()
+    addresses = torch.empty(n, batch, dtype=torch.uint16)
+    counts = torch.empty(n, 1 << (fan_in * bits))
+    native.address(
+        pointer(codes, torch.uint8),
+        pointer(wires, torch.int64),
+        *(n, features, batch, fan_in, bits),
+        pointer(addresses, torch.uint16),
+        pointer(counts),
+    )
+    return addresses, counts
+
+
+def quantise(
+    table: Tensor, counts: Tensor, batch: int, output: NormQuantise
+) -> tuple[Tensor, Tensor, Tensor]:
+    """See `lutra.nn._torch_ops.quantise`."""
+    assert native is not None
+    codes = torch.empty(table.shape, dtype=torch.uint8)
+    mean, variance = torch.empty(len(table)), torch.empty(len(table))
+    native.quantise(
+        *map(pointer, (table, counts, output.weight, output.bias)),
+        *table.shape,
+        *(batch, output.eps, output.step.item(), output.q_min, output.q_max),
+        *map(pointer, (mean, variance)),
+        pointer(codes, torch.uint8),
+    )
+    return codes, mean, variance
+
+
+def lookup(table: Tensor, addresses: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+    """See `lutra.nn._torch_ops.lookup`."""
+    assert native is not None
+    codes = torch.empty(addresses.shape, dtype=torch.uint8)
+    values = torch.empty(addresses.shape)
+    native.lookup(
+        pointer(table, torch.uint8),
+        pointer(addresses, torch.uint16),
+        pointer(levels),
+        *(*addresses.shape, table.shape[1]),
+        pointer(codes, torch.uint8),
+        pointer(values),
+    )
+    return codes, values
+
+
+def quantise_backward(
+    gradient: Tensor,
+    addresses: Tensor,
+    table: Tensor,
+    counts: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    output: NormQuantise,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """See `lutra.nn._torch_ops.quantise_backward`."""
+    assert native is not None
+    gradient = gradient.contiguous()
+    table_gradient, sample = torch.empty_like(table), torch.empty(addresses.shape)
+    weight_gradient, bias_gradient, step_gradient = torch.empty(3, len(table))
+    native.quantise_backward(
+        *map(pointer, (table, counts, output.weight, output.bias)),
+        *table.shape,
+        *(output.eps, output.step.item(), output.q_min, output.q_max),
+        *map(pointer, (mean, variance, gradient)),
+        pointer(addresses, torch.uint16),
+        addresses.shape[1],
+        *map(pointer, (table_gradient, weight_gradient, bias_gradient, step_gradient, sample)),
+    )
+    return table_gradient, weight_gradient, bias_gradient, step_gradient.sum(), sample
+
+
+def gather(
+    sample_gradient: Tensor, slopes: Tensor, addresses: Tensor, wires: Tensor, features: int
+) -> Tensor:
+    """See `lutra.nn._torch_ops.gather`."""
+    assert native is not None
+    n, fan_in, entries = slopes.shape
+    result = torch.zeros(features, addresses.shape[1])
+    native.gather(
+        *map(pointer, (sample_gradient, slopes)),
+        pointer(addresses, torch.uint16),
+        pointer(wires, torch.int64),
+        *(n, addresses.shape[1], fan_in, entries),
+        pointer(result),
+    )
+    return result
+
+
+def pointer(x: Tensor, dtype: torch.dtype = torch.float32) -> int:
+    """Return the address of a contiguous CPU tensor's data, having checked that it is one.
+
+    The caller keeps the tensor alive.
+    """
+    if x.dtype is not dtype or not x.is_contiguous() or x.device.type != "cpu":
+        raise TypeError(f"a kernel wants contiguous {dtype} on the CPU, not {x.dtype}, {x.device}")
+    return x.data_ptr()

@@ -1,0 +1,151 @@
+"""The table-domain operations in plain torch: the native kernels' oracle, and the path elsewhere.
+
+Shapes: n neurons of F digits, E entries, B samples. Float sums are free of atomics, so that equal
+inputs give equal bits on a GPU too.
+"""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+__all__ = ["NormQuantise", "address", "gather", "lookup", "quantise", "quantise_backward"]
+
+
+class NormQuantise(NamedTuple):
+    """The affine norm and the quantiser behind a table."""
+
+    weight: Tensor
+    """(n,)."""
+    bias: Tensor
+    """(n,)."""
+    eps: float
+    step: Tensor
+    """Scalar."""
+    q_min: int
+    q_max: int
+
+
+def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+    """Concatenate each neuron's digits, digit 0 in the lowest bits, and count every address.
+
+    Parameters
+    ----------
+    codes
+        (features, B) uint8.
+    wires
+        (n, F) feature read by each digit; ``F * bits <= 16``.
+    bits
+        Bits per digit.
+
+    Returns
+    -------
+    Addresses (n, B), and how many samples meet each entry (n, E), float32.
+    """
+    packed = codes[wires[:, 0]].to(torch.int32)
+    for digit in range(1, wires.shape[1]):
+        packed += codes[wires[:, digit]].to(torch.int32) << (digit * bits)
+    addresses = packed.long()
+    entries = 1 << (wires.shape[1] * bits)
+    counts = torch.bincount(_flat(addresses, entries), minlength=len(wires) * entries)
+    return addresses, counts.view(len(wires), entries).float()
+
+
+def quantise(
+    table: Tensor, counts: Tensor, batch: int, output: NormQuantise
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Normalise table values (n, E) by the statistics of the samples behind them, and quantise.
+
+    Returns
+    -------
+    Codes (n, E) uint8, and the batch's mean and biased variance per neuron (n,).
+    """
+    mean = (counts * table).sum(1) / batch
+    variance = (counts * (table - mean[:, None]).square()).sum(1) / batch
+    _, ratio = _ratio(table, mean, variance, output)
+    codes = ratio.round().clamp(output.q_min, output.q_max) - output.q_min
+    return codes.to(torch.uint8), mean, variance
+
+
+def lookup(table: Tensor, addresses: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+    """Read each sample's code from the table of codes (n, E). Codes and values, both (n, B)."""
+    codes = table.gather(1, addresses)
+    return codes, levels[codes.long()]
+
+
+def quantise_backward(
+    gradient: Tensor,
+    addresses: Tensor,
+    table: Tensor,
+    counts: Tensor,
+    mean: Tensor,
+    variance: Tensor,
+    output: NormQuantise,
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Differentiate `quantise` and `lookup` together, by the samples' gradient (n, B).
+
+    Returns
+    -------
+    Gradients of the table (n, E), of the norm's weight and bias (n,) and of the step (scalar);
+    and of each sample's own table value (n, B), through the batch statistics as well.
+    """
+    batch = addresses.shape[1]
+    sums = _scatter(gradient, addresses, table.shape[1])
+    normal, ratio = _ratio(table, mean, variance, output)
+    codes = ratio.round()
+    inside = (codes >= output.q_min) & (codes <= output.q_max)
+    through = sums * inside
+    weight_gradient, bias_gradient = (through * normal).sum(1), through.sum(1)
+    step_gradient = (sums * (codes.clamp(output.q_min, output.q_max) - ratio * inside)).sum()
+    scale = (output.weight / (variance + output.eps).sqrt())[:, None]
+    direct = scale * inside
+    shared = -scale / batch * (bias_gradient[:, None] + normal * weight_gradient[:, None])
+    table_gradient = direct * sums + counts * shared
+    sample = gradient * direct.gather(1, addresses) + shared.gather(1, addresses)
+    return table_gradient, weight_gradient, bias_gradient, step_gradient, sample
+
+
+def gather(
+    sample_gradient: Tensor, slopes: Tensor, addresses: Tensor, wires: Tensor, features: int
+) -> Tensor:
+    """Add up what each neuron sends back to the features it reads. Shape (features, B).
+
+    Parameters
+    ----------
+    sample_gradient
+        Of each sample's table value (n, B).
+    slopes
+        Derivative of the table value by each digit (n, F, E).
+    """
+    result = sample_gradient.new_zeros(features, addresses.shape[1])
+    for digit in range(wires.shape[1]):
+        part = slopes[:, digit].gather(1, addresses) * sample_gradient
+        if part.is_cuda:  # sorts; index_add_ would use atomics
+            result.index_put_((wires[:, digit],), part, accumulate=True)
+        else:
+            result.index_add_(0, wires[:, digit], part)
+    return result
+
+
+def _ratio(
+    table: Tensor, mean: Tensor, variance: Tensor, output: NormQuantise
+) -> tuple[Tensor, Tensor]:
+    """Return the normalised table, and its affine image in steps of the quantiser."""
+    deviation = (variance + output.eps).sqrt()
+    centred = table - mean[:, None]
+    scaled = centred * (output.weight / deviation)[:, None] + output.bias[:, None]
+    return centred / deviation[:, None], scaled / output.step
+
+
+def _scatter(gradient: Tensor, addresses: Tensor, entries: int) -> Tensor:
+    sums = gradient.new_zeros(len(gradient), entries)
+    if gradient.is_cuda:
+        flat = _flat(addresses, entries)
+        sums.view(-1).index_put_((flat,), gradient.reshape(-1), accumulate=True)
+        return sums
+    return sums.scatter_add_(1, addresses, gradient)
+
+
+def _flat(addresses: Tensor, entries: int) -> Tensor:
+    rows = torch.arange(len(addresses), device=addresses.device)[:, None] * entries
+    return (addresses + rows).view(-1)

@@ -1,0 +1,171 @@
+"""Native kernels equal plain torch: codes exactly, floats to tolerance, any thread count."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from lutra._kernels import native
+from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
+from lutra.nn import _native_ops as native_ops
+from lutra.nn import _torch_ops as torch_ops
+from lutra.nn._functions import Entries, TableFunction
+from lutra.nn._torch_ops import NormQuantise
+
+pytestmark = pytest.mark.skipif(native is None, reason="native kernels are not built")
+SETS = native.instruction_sets() if native else []
+
+
+@pytest.fixture(params=SETS, autouse=True)
+def instruction_set(request: pytest.FixtureRequest) -> Iterator[str]:
+    assert native is not None
+    before = native.instruction_set()
+    native.choose(request.param)
+    yield request.param
+    native.choose(before)
+
+
+@st.composite
+def shapes(draw: st.DrawFn) -> dict[str, Any]:
+    bits = draw(st.integers(1, 8))
+    fan_in = draw(st.integers(1, max(1, 10 // bits)))
+    return {
+        "bits": bits,
+        "fan_in": fan_in,
+        "neurons": draw(st.integers(1, 40)),
+        "features": draw(st.integers(fan_in, 12)),
+        "batch": draw(st.integers(1, 400)),
+        "seed": draw(st.integers(0, 2**31)),
+    }
+
+
+def close(ours: Tensor, reference: Tensor) -> None:
+    torch.testing.assert_close(ours, reference, rtol=2e-4, atol=2e-4)
+
+
+@given(shapes(), st.integers(1, 4), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_operations_equal_torch(shape: dict[str, Any], out_bits: int, signed: bool) -> None:
+    draw = torch.Generator().manual_seed(shape["seed"])
+    n, bits, features, batch = (shape[key] for key in ("neurons", "bits", "features", "batch"))
+    codes = torch.randint(0, 1 << bits, (features, batch), generator=draw, dtype=torch.uint8)
+    wires = random_wiring(n, shape["fan_in"], features, draw)
+    addresses, counts = native_ops.address(codes, wires, bits)
+    plain, plain_counts = torch_ops.address(codes, wires, bits)
+    assert torch.equal(addresses.long(), plain)
+    assert torch.equal(counts, plain_counts)
+
+    quantiser = Quantiser(out_bits, signed)
+    table = torch.randn(counts.shape, generator=draw)
+    weight, bias = torch.randn(2, n, generator=draw)
+    output = NormQuantise(weight, bias, 1e-5, quantiser.step, quantiser.q_min, quantiser.q_max)
+    table_codes, mean, variance = native_ops.quantise(table, counts, batch, output)
+    _, plain_mean, plain_variance = torch_ops.quantise(table, counts, batch, output)
+    close(mean, plain_mean)
+    close(variance, plain_variance)
+    # Given the same statistics, a code may differ where the ratio is half-way to rounding alone.
+    _, ratio = torch_ops._ratio(table, mean, variance, output)
+    expected = ratio.round().clamp(output.q_min, output.q_max) - output.q_min
+    tie = ((ratio - ratio.floor() - 0.5).abs() < 1e-4 * (1 + ratio.abs())) & (ratio.abs() < 300)
+    assert torch.equal(table_codes[~tie], expected.to(torch.uint8)[~tie])
+
+    read = native_ops.lookup(table_codes, addresses, quantiser.levels)
+    for ours, reference in zip(
+        read, torch_ops.lookup(table_codes, plain, quantiser.levels), strict=True
+    ):
+        assert torch.equal(ours, reference)
+
+    gradient = torch.randn(n, batch, generator=draw)
+    arguments = (table, counts, mean, variance, output)
+    ours = native_ops.quantise_backward(gradient, addresses, *arguments)
+    reference = torch_ops.quantise_backward(gradient, plain, *arguments)
+    calm = ~tie.any(1)
+    for one, other in zip(ours[:3] + ours[4:], reference[:3] + reference[4:], strict=True):
+        scale = 1 + other.abs().amax(dim=-1, keepdim=True) if other.dim() > 1 else 1 + other.abs()
+        close((one / scale)[calm], (other / scale)[calm])
+    if calm.all():
+        close(ours[3] / (1 + reference[3].abs()), reference[3] / (1 + reference[3].abs()))
+
+    slopes = torch.randn(n, shape["fan_in"], counts.shape[1], generator=draw)
+    close(
+        native_ops.gather(gradient, slopes, addresses, wires, features),
+        torch_ops.gather(gradient, slopes, plain, wires, features),
+    )
+
+
+@given(shapes(), st.integers(1, 40), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_skip_mlp_equals_torch(shape: dict[str, Any], hidden: int, skip: bool) -> None:
+    draw = torch.Generator().manual_seed(shape["seed"])
+    function = SkipMlp(shape["neurons"], shape["fan_in"], hidden, skip, draw)
+    levels = torch.randn(1 << shape["bits"], generator=draw)
+    entries = Entries(levels, shape["bits"], shape["fan_in"])
+    table = function.table(entries)
+    reference = function(entries.values)
+    close(table, reference)
+    gradient = torch.randn(table.shape, generator=draw)
+    parameters = list(function.parameters())
+    # A unit at the very edge of its ReLU may be on in one and off in the other.
+    z = entries.values.expand(shape["neurons"], -1, -1)
+    inputs = torch.baddbmm(function.hidden_bias, function.hidden_weight, z)
+    if (inputs.abs() < 1e-4).any():
+        return
+    for one, other in zip(
+        torch.autograd.grad(table, parameters, gradient),
+        torch.autograd.grad(reference, parameters, gradient),
+        strict=True,
+    ):
+        close(one / (1 + other.abs().max()), other / (1 + other.abs().max()))
+    close(function.slopes(entries), TableFunction.slopes(function, entries))
+
+
+def step(threads: int) -> list[Tensor]:
+    """One forward and backward pass of two layers; every result of it."""
+    assert native is not None
+    draw = torch.Generator().manual_seed(5)
+    source = Quantiser(2, signed=True)
+    layers = [
+        TableLayer(
+            random_wiring(500, 3, 60, draw), 2, SkipMlp(500, 3, 9, True, draw), Quantiser(1, False)
+        ),
+        TableLayer(
+            random_wiring(70, 6, 500, draw), 1, SkipMlp(70, 6, 20, True, draw), Quantiser(4, True)
+        ),
+    ]
+    x = torch.randn(60, 300, generator=draw, requires_grad=True)
+    values, codes = source(x)
+    flow = Signal(codes, values, source.levels, source.bits)
+    before = native.threads()
+    native.set_threads(threads)
+    try:
+        for layer in layers:
+            flow = layer(flow)
+        (flow.values * torch.randn(flow.values.shape, generator=draw)).sum().backward()
+    finally:
+        native.set_threads(before)
+    gradients = [p.grad for layer in layers for p in layer.parameters() if p.grad is not None]
+    assert x.grad is not None
+    return [flow.codes, x.grad, *gradients]
+
+
+def test_any_thread_count_gives_the_same_bits() -> None:
+    alone = step(1)
+    for threads in (2, 3, 8):
+        for one, other in zip(step(threads), alone, strict=True):
+            assert torch.equal(one, other)
+
+
+def test_bad_arguments_are_refused() -> None:
+    codes = torch.zeros(2, 3, dtype=torch.uint8)
+    with pytest.raises(IndexError, match="does not exist"):
+        native_ops.address(codes, torch.tensor([[2]]), 1)
+    with pytest.raises(ValueError, match="more bits"):
+        native_ops.address(codes + 2, torch.tensor([[1]]), 1)
+    with pytest.raises(TypeError, match="contiguous"):
+        native_ops.pointer(torch.zeros(3, 2).T)
+    with pytest.raises(TypeError, match="uint8"):
+        native_ops.address(codes.long(), torch.tensor([[1]]), 1)
