@@ -36,6 +36,11 @@ class LutModel(nn.Module):
         self.logit_shift = nn.Parameter(torch.tensor(0.0))
         self.logit_scale = nn.Parameter(torch.tensor(1.0))
 
+    @property
+    def tables_alone(self) -> bool:
+        """Whether every level has tables: no dense twins."""
+        return all(isinstance(level, TableLayer) for level in self.levels)
+
     def forward(self, raw: Tensor) -> Tensor:
         """Return logits (batch, classes) of raw features (batch, features)."""
         return self._logits(self.signal(raw))
@@ -55,11 +60,13 @@ class LutModel(nn.Module):
         return signal
 
     @torch.no_grad()
-    def codes(self, raw: Tensor, batch: int = 2048) -> Tensor:
+    def codes(self, raw: Tensor) -> Tensor:
         """Return the output codes in evaluation mode: (samples, classes), int64.
 
         The training mode of every sub-module is as before afterwards.
         """
+        # Each part enumerates the tables once; a dense twin holds N values per node and sample.
+        batch = 8192 if self.tables_alone else 512
         modes = [(module, module.training) for module in self.modules()]
         self.train(False)
         try:

@@ -6,7 +6,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from lutra._kernels import native
 from lutra.data import Dataset
 from lutra.errors import RecipeError
 from lutra.nn import DenseLayer, InputEncoder, LearnedEncoder, LutModel, UniformEncoder
@@ -14,6 +13,7 @@ from lutra.recipe import Recipe
 from lutra.train._checkpoint import load_state, save_state, unpack
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._random import generator
+from lutra.train._threads import cores_for
 
 __all__ = ["build", "restore", "train"]
 
@@ -47,14 +47,13 @@ def train(
         The recipe does not fit the data; a checkpoint is corrupt or of another recipe; the
         folder cannot be written.
     """
-    if native is not None:
-        native.keep_freed_memory()
     model = build(recipe, data, seed)
     digest = _digest(recipe, seed)
     phase = Phase("train", folder, recipe.train.epochs, seed, digest)
     if recipe.mapping.method == "learned" and not phase.checkpoint.exists():
         model = build(recipe, data, seed, _learn_wiring(recipe, data, seed, folder, progress))
-    return fit(model, data, recipe.train, phase, progress)
+    with cores_for(model):
+        return fit(model, data, recipe.train, phase, progress)
 
 
 def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> LutModel:
@@ -88,7 +87,8 @@ def _learn_wiring(
 
     phase = Phase("dense", folder, mapping.epochs, seed, digest, penalty)
     config = recipe.train.model_copy(update={"select": "last", "ema": 0.0})
-    fit(model, data, config, phase, progress)
+    with cores_for(model):
+        fit(model, data, config, phase, progress)
     wiring = recipe.model.wiring(model, len(data.classes))
     save_state(path, {str(i): wires for i, wires in enumerate(wiring)}, {"digest": digest})
     phase.checkpoint.unlink(missing_ok=True)
