@@ -51,7 +51,14 @@ class Scratch {
     float *data_, *next_;
 };
 
+// Neighbouring samples often meet the same entry. Sums over samples therefore go to one of several
+// copies of a small table, so that none waits for the one before.
+inline size_t copies(size_t entries) { return entries <= 1024 ? 4 : 1; }
+
 void address(const Address &a, size_t begin, size_t end) {
+    const size_t last = copies(a.entries) - 1;
+    Scratch scratch((last + 1) * a.entries);
+    uint32_t *seen = reinterpret_cast<uint32_t *>(scratch.take(0));
     for (size_t n = begin; n < end; ++n) {
         uint16_t *row = a.addresses + n * a.batch;
         const int64_t *wire = a.wires + n * a.fan_in;
@@ -62,9 +69,12 @@ void address(const Address &a, size_t begin, size_t end) {
             const int shift = int(f) * a.bits;
             for (size_t b = 0; b < a.batch; ++b) row[b] |= uint16_t(source[b] << shift);
         }
+        std::memset(seen, 0, 4 * (last + 1) * a.entries);
+        for (size_t b = 0; b < a.batch; ++b) ++seen[(b & last) * a.entries + row[b]];
         float *count = a.counts + n * a.entries;
-        std::memset(count, 0, 4 * a.entries);
-        for (size_t b = 0; b < a.batch; ++b) count[row[b]] += 1;
+        for (size_t e = 0; e < a.entries; ++e) count[e] = float(seen[e]);
+        for (size_t copy = 1; copy <= last; ++copy)
+            for (size_t e = 0; e < a.entries; ++e) count[e] += float(seen[copy * a.entries + e]);
     }
 }
 
@@ -75,7 +85,7 @@ void lookup(const Lookup &l, size_t begin, size_t end) {
         uint8_t *code = l.codes + n * l.batch;
         float *value = l.values + n * l.batch;
         for (size_t b = 0; b < l.batch; ++b) code[b] = table[row[b]];
-        for (size_t b = 0; b < l.batch; ++b) value[b] = l.levels[code[b]];
+        for (size_t b = 0; b < l.batch; ++b) value[b] = l.step * float(int(code[b]) + l.q_min);
     }
 }
 
@@ -111,15 +121,18 @@ void quantise(const Quantise &q, size_t begin, size_t end) {
 
 void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
     const Quantise &q = a.forward;
-    Scratch scratch(3 * q.entries);
-    float *sum = scratch.take(q.entries), *direct = scratch.take(q.entries);
-    float *shared = scratch.take(q.entries);
+    const size_t last = copies(q.entries) - 1;
+    Scratch scratch((last + 1) * q.entries);
+    float *sum = scratch.take(0);
     for (size_t n = begin; n < end; ++n) {
         const float *table = q.table + n * q.entries, *count = q.counts + n * q.entries;
         const float *gradient = a.gradient + n * a.batch;
         const uint16_t *row = a.addresses + n * a.batch;
-        std::memset(sum, 0, 4 * q.entries);
-        for (size_t b = 0; b < a.batch; ++b) sum[row[b]] += gradient[b];
+        float *direct = a.direct + n * q.entries, *shared = a.shared + n * q.entries;
+        std::memset(sum, 0, 4 * (last + 1) * q.entries);
+        for (size_t b = 0; b < a.batch; ++b) sum[(b & last) * q.entries + row[b]] += gradient[b];
+        for (size_t copy = 1; copy <= last; ++copy)
+            for (size_t e = 0; e < q.entries; ++e) sum[e] += sum[copy * q.entries + e];
         const float mean = q.mean[n], bias = q.bias[n];
         const float deviation = std::sqrt(q.variance[n] + q.eps), scale = q.weight[n] / deviation;
         float bias_sum = 0, weight_sum = 0, step_sum = 0;
@@ -145,20 +158,75 @@ void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
             shared[e] = share * (bias_sum + (table[e] - mean) / deviation * weight_sum);
             out[e] = direct[e] * sum[e] + count[e] * shared[e];
         }
-        float *sample = a.sample_gradient + n * a.batch;
-        for (size_t b = 0; b < a.batch; ++b)
-            sample[b] = gradient[b] * direct[row[b]] + shared[row[b]];
     }
 }
 
+typedef float Eight __attribute__((vector_size(32)));
+typedef int32_t Lanes __attribute__((vector_size(32)));
+
+#if defined(__clang__)
+#define SHUFFLE(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Lanes{__VA_ARGS__})
+#endif
+
+// Eight rows of eight become eight columns.
+inline void transpose(Eight *v) {
+    Eight t[8], s[8];
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = SHUFFLE(v[i], v[i + 1], 0, 8, 1, 9, 4, 12, 5, 13);
+        t[i + 1] = SHUFFLE(v[i], v[i + 1], 2, 10, 3, 11, 6, 14, 7, 15);
+    }
+    for (int i = 0; i < 8; i += 4)
+        for (int j = 0; j < 2; ++j) {
+            s[i + 2 * j] = SHUFFLE(t[i + j], t[i + j + 2], 0, 1, 8, 9, 4, 5, 12, 13);
+            s[i + 2 * j + 1] = SHUFFLE(t[i + j], t[i + j + 2], 2, 3, 10, 11, 6, 7, 14, 15);
+        }
+    for (int i = 0; i < 4; ++i) {
+        v[i] = SHUFFLE(s[i], s[i + 4], 0, 1, 2, 3, 8, 9, 10, 11);
+        v[i + 4] = SHUFFLE(s[i], s[i + 4], 4, 5, 6, 7, 12, 13, 14, 15);
+    }
+}
+
+// Eight samples at a time: each reads one contiguous row per eight digits, and a transposition
+// leaves one vector of samples per digit.
 void gather(const Gather &g, size_t begin, size_t end) {
-    for (size_t n = 0; n < g.neurons; ++n) {
-        const float *sample = g.sample_gradient + n * g.batch;
-        const uint16_t *row = g.addresses + n * g.batch;
-        for (size_t f = 0; f < g.fan_in; ++f) {
-            const float *slope = g.slopes + (n * g.fan_in + f) * g.entries;
-            float *out = g.gradient + g.wires[n * g.fan_in + f] * g.batch;
-            for (size_t b = begin; b < end; ++b) out[b] += sample[b] * slope[row[b]];
+    constexpr size_t tile = 512;  // larger ones drive the features' sums out of the cache
+    for (size_t from = begin; from < end; from += tile) {
+        const size_t to = end - from < tile ? end : from + tile;
+        for (size_t n = 0; n < g.neurons; ++n) {
+            const float *gradient = g.gradient + n * g.batch;
+            const float *rows = g.rows + n * g.entries * g.row;
+            const uint16_t *address = g.addresses + n * g.batch;
+            const int64_t *wire = g.wires + n * g.fan_in;
+            size_t b = from;
+            for (; b + 8 <= to; b += 8) {
+                Eight sample = {}, v[8];
+                for (size_t digit = g.row; digit;) {
+                    digit -= 8;
+                    for (int i = 0; i < 8; ++i)
+                        std::memcpy(v + i, rows + address[b + i] * g.row + digit, 32);
+                    transpose(v);
+                    if (digit + 8 == g.row) {
+                        std::memcpy(&sample, gradient + b, 32);
+                        sample = sample * v[6] + v[7];
+                    }
+                    const size_t digits = g.fan_in - digit < 8 ? g.fan_in - digit : 8;
+                    for (size_t f = 0; digit < g.fan_in && f < digits; ++f) {
+                        float *out = g.result + wire[digit + f] * g.batch + b;
+                        Eight sum;
+                        std::memcpy(&sum, out, 32);
+                        sum += sample * v[f];
+                        std::memcpy(out, &sum, 32);
+                    }
+                }
+            }
+            for (; b < to; ++b) {
+                const float *row = rows + address[b] * g.row;
+                const float sample = gradient[b] * row[g.row - 2] + row[g.row - 1];
+                for (size_t f = 0; f < g.fan_in; ++f)
+                    g.result[wire[f] * g.batch + b] += sample * row[f];
+            }
         }
     }
 }
@@ -261,10 +329,10 @@ void skip_mlp(const SkipMlp &m, float *table, size_t begin, size_t end) {
     }
 }
 
-// Slopes by `kDigits` digits at a time, from `digit` on, for one vector of entries.
+// Slopes by `kDigits` digits, from `digit` on, for every entry.
 template <size_t kDigits>
 void slopes_part(const SkipMlp &m, const Split &s, size_t n, size_t digit, const float *low,
-                 const float *high, const float *product, float *slopes) {
+                 const float *high, const float *product, float *rows, size_t row_size) {
     for (size_t row = 0; row < s.high; ++row)
         for (size_t at = 0; at < s.padded; at += kWidth) {
             Vec sum[kDigits];
@@ -276,12 +344,26 @@ void slopes_part(const SkipMlp &m, const Split &s, size_t n, size_t digit, const
                 const float *w = product + h * m.fan_in + digit;
                 for (size_t f = 0; f < kDigits; ++f) sum[f] += w[f] * on;
             }
-            for (size_t f = 0; f < kDigits; ++f)
-                put(s, slopes + (n * m.fan_in + digit + f) * m.entries, at, row, sum[f]);
+            float *out = rows + (n * m.entries + row * s.low + at) * row_size + digit;
+            if (kWidth == 8 && s.low >= 8) {
+                Eight v[8] = {};
+                std::memcpy(v, sum, sizeof sum);
+                transpose(v);
+                for (size_t e = 0; e < 8; ++e) std::memcpy(out + e * row_size, v + e, 32);
+            } else {
+                float lanes[kDigits * kWidth];
+                std::memcpy(lanes, sum, sizeof sum);
+                for (size_t e = 0; e < kWidth && e < s.low; ++e)
+                    for (size_t f = 0; f < kDigits; ++f)
+                        out[e * row_size + f] = lanes[f * kWidth + e];
+            }
         }
 }
 
-void skip_mlp_slopes(const SkipMlp &m, float *slopes, size_t begin, size_t end) {
+void skip_mlp_slopes(const SkipMlp &m, float *rows, size_t row, size_t begin, size_t end) {
+    static constexpr decltype(&slopes_part<1>) parts[] = {
+        slopes_part<1>, slopes_part<2>, slopes_part<3>, slopes_part<4>,
+        slopes_part<5>, slopes_part<6>, slopes_part<7>, slopes_part<8>};
     Split s(m);
     Scratch scratch(s.floats(m) + m.hidden * (s.padded + s.high + m.fan_in));
     s.fill(m, scratch);
@@ -293,15 +375,10 @@ void skip_mlp_slopes(const SkipMlp &m, float *slopes, size_t begin, size_t end) 
             for (size_t f = 0; f < m.fan_in; ++f)
                 product[h * m.fan_in + f] = m.output_weight[n * m.hidden + h] *
                                             m.hidden_weight[(n * m.hidden + h) * m.fan_in + f];
-        size_t digit = 0;
-        const auto part = [&](auto function, size_t digits) {
-            for (; m.fan_in - digit >= digits; digit += digits)
-                function(m, s, n, digit, low, high, product, slopes);
-        };
-        part(slopes_part<6>, 6);
-        part(slopes_part<4>, 4);
-        part(slopes_part<2>, 2);
-        part(slopes_part<1>, 1);
+        for (size_t digit = 0; digit < m.fan_in; digit += 8) {
+            const size_t digits = m.fan_in - digit < 8 ? m.fan_in - digit : 8;
+            parts[digits - 1](m, s, n, digit, low, high, product, rows, row);
+        }
     }
 }
 

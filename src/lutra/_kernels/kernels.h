@@ -37,25 +37,26 @@ struct QuantiseBackward {
     size_t batch;
     float *table_gradient;        // out [n, E]
     float *weight_gradient, *bias_gradient, *step_gradient;  // out [n]
-    float *sample_gradient;       // out [n, B]
+    float *direct, *shared;       // out [n, E]
 };
 
 struct Lookup {
     const uint8_t *table;         // [n, E]
     const uint16_t *addresses;    // [n, B]
-    const float *levels;
     size_t batch, entries;
+    float step;
+    int q_min;
     uint8_t *codes;               // out [n, B]
     float *values;                // out [n, B]
 };
 
 struct Gather {
-    const float *sample_gradient;  // [n, B]
-    const float *slopes;           // [n, F, E]
+    const float *gradient;         // [n, B]
+    const float *rows;             // [n, E, R]: F slopes first, direct and shared last
     const uint16_t *addresses;     // [n, B]
     const int64_t *wires;          // [n, F]
-    size_t neurons, batch, fan_in, entries;
-    float *gradient;               // in and out [features, B]
+    size_t neurons, features, batch, fan_in, entries, row;  // R, a multiple of 8
+    float *result;                 // in and out [features, B]
 };
 
 struct SkipMlp {
@@ -82,7 +83,7 @@ struct Kernels {
     void (*lookup)(const Lookup &, size_t begin, size_t end);
     void (*gather)(const Gather &, size_t begin, size_t end);  // a range of samples
     void (*skip_mlp)(const SkipMlp &, float *table, size_t begin, size_t end);
-    void (*skip_mlp_slopes)(const SkipMlp &, float *slopes, size_t begin, size_t end);
+    void (*skip_mlp_slopes)(const SkipMlp &, float *rows, size_t row, size_t begin, size_t end);
     void (*skip_mlp_backward)(const SkipMlpBackward &, size_t begin, size_t end);
 };
 

@@ -120,7 +120,7 @@ NB_MODULE(_native, m) {
              size_t entries, float eps, float step, float q_min, float q_max, uintptr_t mean,
              uintptr_t variance, uintptr_t gradient, uintptr_t addresses, size_t batch,
              uintptr_t table_gradient, uintptr_t weight_gradient, uintptr_t bias_gradient,
-             uintptr_t step_gradient, uintptr_t sample_gradient) {
+             uintptr_t step_gradient, uintptr_t direct, uintptr_t shared) {
               const Quantise q{at<const float>(table), at<const float>(counts),
                                at<const float>(weight), at<const float>(bias), entries,
                                float(batch), eps, step, q_min, q_max, at<float>(mean),
@@ -129,26 +129,33 @@ NB_MODULE(_native, m) {
                                        at<const uint16_t>(addresses), batch,
                                        at<float>(table_gradient), at<float>(weight_gradient),
                                        at<float>(bias_gradient), at<float>(step_gradient),
-                                       at<float>(sample_gradient)};
+                                       at<float>(direct), at<float>(shared)};
               over(neurons, 4 * entries + 2 * batch, [&](size_t begin, size_t end) {
                   chosen->quantise_backward(a, begin, end);
               });
           });
 
-    m.def("lookup", [](uintptr_t table, uintptr_t addresses, uintptr_t levels, size_t neurons,
-                       size_t batch, size_t entries, uintptr_t codes, uintptr_t values) {
-        const Lookup l{at<const uint8_t>(table), at<const uint16_t>(addresses),
-                       at<const float>(levels), batch, entries, at<uint8_t>(codes),
-                       at<float>(values)};
+    m.def("lookup", [](uintptr_t table, uintptr_t addresses, size_t neurons, size_t batch,
+                       size_t entries, float step, int q_min, uintptr_t codes, uintptr_t values) {
+        const Lookup l{at<const uint8_t>(table), at<const uint16_t>(addresses), batch, entries,
+                       step, q_min, at<uint8_t>(codes), at<float>(values)};
         over(neurons, batch, [&](size_t begin, size_t end) { chosen->lookup(l, begin, end); });
     });
 
-    m.def("gather", [](uintptr_t sample_gradient, uintptr_t slopes, uintptr_t addresses,
-                       uintptr_t wires, size_t neurons, size_t batch, size_t fan_in,
-                       size_t entries, uintptr_t gradient) {
-        const Gather g{at<const float>(sample_gradient), at<const float>(slopes),
-                       at<const uint16_t>(addresses), at<const int64_t>(wires), neurons, batch,
-                       fan_in, entries, at<float>(gradient)};
+    m.def("gather", [](uintptr_t gradient, uintptr_t direct, uintptr_t shared, uintptr_t rows,
+                       uintptr_t addresses, uintptr_t wires, size_t neurons, size_t features,
+                       size_t batch, size_t fan_in, size_t entries, size_t row,
+                       uintptr_t result) {
+        float *last = at<float>(rows) + row - 2;
+        over(neurons, 2 * entries, [&](size_t begin, size_t end) {
+            for (size_t e = begin * entries; e < end * entries; ++e) {
+                last[e * row] = at<const float>(direct)[e];
+                last[e * row + 1] = at<const float>(shared)[e];
+            }
+        });
+        const Gather g{at<const float>(gradient), at<const float>(rows),
+                       at<const uint16_t>(addresses), at<const int64_t>(wires), neurons, features,
+                       batch, fan_in, entries, row, at<float>(result)};
         over(batch, 2 * neurons * fan_in,
              [&](size_t begin, size_t end) { chosen->gather(g, begin, end); }, 16);
     });
@@ -165,11 +172,12 @@ NB_MODULE(_native, m) {
 
     m.def("skip_mlp_slopes", [](uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
                                 uintptr_t output_weight, uintptr_t skip_weight, size_t neurons,
-                                size_t fan_in, size_t hidden, int bits, uintptr_t slopes) {
+                                size_t fan_in, size_t hidden, int bits, uintptr_t rows,
+                                size_t row) {
         const SkipMlp s = skip_mlp(levels, hidden_weight, hidden_bias, output_weight, skip_weight,
                                    fan_in, hidden, bits);
         over(neurons, hidden * s.entries, [&](size_t begin, size_t end) {
-            chosen->skip_mlp_slopes(s, at<float>(slopes), begin, end);
+            chosen->skip_mlp_slopes(s, at<float>(rows), row, begin, end);
         });
     });
 

@@ -39,6 +39,11 @@ class Entries:
         shifts = torch.arange(self.fan_in, device=device)[:, None] * self.bits
         return self.levels[(entry >> shifts) & ((1 << self.bits) - 1)][None]
 
+    @property
+    def row(self) -> int:
+        """Columns of `TableFunction.slopes`: F + 2, up to a multiple of 8."""
+        return (self.fan_in + 9) // 8 * 8
+
 
 class TableFunction(nn.Module):
     """Base of all: `forward` maps digit values (n or 1, F, entries), entry by entry, to (n, E)."""
@@ -50,10 +55,14 @@ class TableFunction(nn.Module):
         return self(entries.values)
 
     def slopes(self, entries: Entries) -> Tensor:
-        """Return the derivative of each table value by each digit. Shape (n, F, E)."""
+        """Return the derivative of each table value by digit f in column f. Shape (n, E, row).
+
+        The columns from F on are undefined: the caller's to use.
+        """
         with torch.enable_grad():
             z = entries.values.repeat(self.neurons, 1, 1).requires_grad_()
-            return torch.autograd.grad(self(z).sum(), z)[0]
+            slopes = torch.autograd.grad(self(z).sum(), z)[0].transpose(1, 2)
+        return nn.functional.pad(slopes, (0, entries.row - entries.fan_in))
 
 
 class SkipMlp(TableFunction):
@@ -110,12 +119,12 @@ class SkipMlp(TableFunction):
         return table
 
     def slopes(self, entries: Entries) -> Tensor:
-        """Return the derivative of each table value by each digit. Shape (n, F, E)."""
+        """Return the derivative of each table value by digit f in column f. Shape (n, E, row)."""
         if native is None or not usable(entries.levels):
             return super().slopes(entries)
         arguments = _arguments(entries.levels, entries.bits, self._weights)
-        slopes = torch.empty(arguments[5], entries.fan_in, 1 << (entries.fan_in * entries.bits))
-        native.skip_mlp_slopes(*arguments, pointer(slopes))
+        slopes = torch.empty(self.neurons, 1 << (entries.fan_in * entries.bits), entries.row)
+        native.skip_mlp_slopes(*arguments, pointer(slopes), entries.row)
         return slopes
 
     @property

@@ -48,7 +48,7 @@ def quantise(
     return codes, mean, variance
 
 
-def lookup(table: Tensor, addresses: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+def lookup(table: Tensor, addresses: Tensor, step: Tensor, q_min: int) -> tuple[Tensor, Tensor]:
     """See `lutra.nn._torch_ops.lookup`."""
     assert native is not None
     codes = torch.empty(addresses.shape, dtype=torch.uint8)
@@ -56,8 +56,7 @@ def lookup(table: Tensor, addresses: Tensor, levels: Tensor) -> tuple[Tensor, Te
     native.lookup(
         pointer(table, torch.uint8),
         pointer(addresses, torch.uint16),
-        pointer(levels),
-        *(*addresses.shape, table.shape[1]),
+        *(*addresses.shape, table.shape[1], step.item(), q_min),
         pointer(codes, torch.uint8),
         pointer(values),
     )
@@ -72,11 +71,11 @@ def quantise_backward(
     mean: Tensor,
     variance: Tensor,
     output: NormQuantise,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """See `lutra.nn._torch_ops.quantise_backward`."""
     assert native is not None
     gradient = gradient.contiguous()
-    table_gradient, sample = torch.empty_like(table), torch.empty(addresses.shape)
+    table_gradient, direct, shared = torch.empty(3, *table.shape)
     weight_gradient, bias_gradient, step_gradient = torch.empty(3, len(table))
     native.quantise_backward(
         *map(pointer, (table, counts, output.weight, output.bias)),
@@ -85,23 +84,31 @@ def quantise_backward(
         *map(pointer, (mean, variance, gradient)),
         pointer(addresses, torch.uint16),
         addresses.shape[1],
-        *map(pointer, (table_gradient, weight_gradient, bias_gradient, step_gradient, sample)),
+        *map(pointer, (table_gradient, weight_gradient, bias_gradient, step_gradient)),
+        *map(pointer, (direct, shared)),
     )
-    return table_gradient, weight_gradient, bias_gradient, step_gradient.sum(), sample
+    step_sum = step_gradient.sum()
+    return table_gradient, weight_gradient, bias_gradient, step_sum, direct, shared
 
 
 def gather(
-    sample_gradient: Tensor, slopes: Tensor, addresses: Tensor, wires: Tensor, features: int
+    gradient: Tensor,
+    direct: Tensor,
+    shared: Tensor,
+    slopes: Tensor,
+    addresses: Tensor,
+    wires: Tensor,
+    features: int,
 ) -> Tensor:
     """See `lutra.nn._torch_ops.gather`."""
     assert native is not None
-    n, fan_in, entries = slopes.shape
-    result = torch.zeros(features, addresses.shape[1])
+    (n, fan_in), (_, entries, row), batch = wires.shape, slopes.shape, addresses.shape[1]
+    result = torch.zeros(features, batch)
     native.gather(
-        *map(pointer, (sample_gradient, slopes)),
+        *map(pointer, (gradient.contiguous(), direct, shared, slopes)),
         pointer(addresses, torch.uint16),
         pointer(wires, torch.int64),
-        *(n, addresses.shape[1], fan_in, entries),
+        *(n, features, batch, fan_in, entries, row),
         pointer(result),
     )
     return result

@@ -47,12 +47,12 @@ class Link:
     counts: Tensor
     """(n, E) samples at every entry."""
     slopes: Callable[[], Tensor]
-    """P, (n, F, E)."""
+    """P, see `lutra.nn._functions.TableFunction.slopes`."""
     mean: Tensor = field(init=False)
     """Batch statistics, (n,); set by the forward pass of `QuantisedLookup`."""
     variance: Tensor = field(init=False)
-    sample_gradient: Tensor | None = field(init=False)
-    """g * D + K, (n, B); set by its backward pass."""
+    gradients: tuple[Tensor, Tensor, Tensor] | None = field(init=False)
+    """g (n, B), D and K (n, E); set by its backward pass."""
 
 
 class QuantisedLookup(torch.autograd.Function):
@@ -65,7 +65,6 @@ class QuantisedLookup(torch.autograd.Function):
         weight: Tensor,
         bias: Tensor,
         step: Tensor,
-        levels: Tensor,
         link: Link,
         eps: float,
         q_min: int,
@@ -75,7 +74,7 @@ class QuantisedLookup(torch.autograd.Function):
         output = NormQuantise(weight, bias, eps, step, q_min, q_max)
         run, batch = link.operations, link.addresses.shape[1]
         table_codes, link.mean, link.variance = run.quantise(table, link.counts, batch, output)
-        codes, values = run.lookup(table_codes, link.addresses, levels)
+        codes, values = run.lookup(table_codes, link.addresses, step, q_min)
         ctx.link, ctx.output, ctx.table = link, output, table
         ctx.mark_non_differentiable(codes)
         return values, codes
@@ -87,10 +86,11 @@ class QuantisedLookup(torch.autograd.Function):
     ) -> tuple[Tensor | None, ...]:
         """Sum the samples' gradients per entry; go back through quantiser and norm."""
         link: Link = ctx.link
-        *gradients, link.sample_gradient = link.operations.quantise_backward(
+        *gradients, direct, shared = link.operations.quantise_backward(
             gradient, link.addresses, ctx.table, link.counts, link.mean, link.variance, ctx.output
         )
-        return *gradients, None, None, None, None, None
+        link.gradients = gradient, direct, shared
+        return *gradients, None, None, None, None
 
 
 class Feed(torch.autograd.Function):
@@ -109,8 +109,9 @@ class Feed(torch.autograd.Function):
     ) -> tuple[Tensor, Tensor, None]:
         """Send every sample's gradient to the features that its neurons read."""
         link: Link = ctx.link
-        sample, link.sample_gradient = link.sample_gradient, None
+        assert link.gradients is not None
         result = link.operations.gather(
-            sample, link.slopes(), link.addresses, link.wires, ctx.features
+            *link.gradients, link.slopes(), link.addresses, link.wires, ctx.features
         )
+        link.gradients = None
         return gradient, result, None

@@ -69,7 +69,7 @@ class TableLayer(nn.Module):
         addresses, counts = run.address(x.codes, self.wires, self.bits)
         if not self.training:
             table = self.tables(x.levels).to(torch.uint8)
-            codes, values = run.lookup(table, addresses, quantiser.levels)
+            codes, values = run.lookup(table, addresses, quantiser.step, quantiser.q_min)
             return Signal(codes, values, quantiser.levels, quantiser.bits)
         entries = Entries(x.levels, self.bits, self.wires.shape[1])
         table = self.function.table(entries)
@@ -77,7 +77,7 @@ class TableLayer(nn.Module):
         if x.values.requires_grad:
             table = Feed.apply(table, x.values, link)
         values, codes = QuantisedLookup.apply(  # pyright: ignore[reportGeneralTypeIssues]
-            *(table, self.norm.weight, self.norm.bias, quantiser.step, quantiser.levels, link),
+            *(table, self.norm.weight, self.norm.bias, quantiser.step, link),
             *(self.norm.eps, quantiser.q_min, quantiser.q_max),
         )
         self.norm.update(link.mean, link.variance, x.codes.shape[1])

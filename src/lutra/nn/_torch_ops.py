@@ -67,10 +67,10 @@ def quantise(
     return codes.to(torch.uint8), mean, variance
 
 
-def lookup(table: Tensor, addresses: Tensor, levels: Tensor) -> tuple[Tensor, Tensor]:
+def lookup(table: Tensor, addresses: Tensor, step: Tensor, q_min: int) -> tuple[Tensor, Tensor]:
     """Read each sample's code from the table of codes (n, E). Codes and values, both (n, B)."""
     codes = table.gather(1, addresses)
-    return codes, levels[codes.long()]
+    return codes, step * (codes.to(step.dtype) + q_min)
 
 
 def quantise_backward(
@@ -81,13 +81,13 @@ def quantise_backward(
     mean: Tensor,
     variance: Tensor,
     output: NormQuantise,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
     """Differentiate `quantise` and `lookup` together, by the samples' gradient (n, B).
 
     Returns
     -------
     Gradients of the table (n, E), of the norm's weight and bias (n,) and of the step (scalar);
-    and of each sample's own table value (n, B), through the batch statistics as well.
+    then D and K (n, E): a sample's own table value has the gradient ``g * D + K``.
     """
     batch = addresses.shape[1]
     sums = _scatter(gradient, addresses, table.shape[1])
@@ -101,25 +101,34 @@ def quantise_backward(
     direct = scale * inside
     shared = -scale / batch * (bias_gradient[:, None] + normal * weight_gradient[:, None])
     table_gradient = direct * sums + counts * shared
-    sample = gradient * direct.gather(1, addresses) + shared.gather(1, addresses)
-    return table_gradient, weight_gradient, bias_gradient, step_gradient, sample
+    return table_gradient, weight_gradient, bias_gradient, step_gradient, direct, shared
 
 
 def gather(
-    sample_gradient: Tensor, slopes: Tensor, addresses: Tensor, wires: Tensor, features: int
+    gradient: Tensor,
+    direct: Tensor,
+    shared: Tensor,
+    slopes: Tensor,
+    addresses: Tensor,
+    wires: Tensor,
+    features: int,
 ) -> Tensor:
     """Add up what each neuron sends back to the features it reads. Shape (features, B).
 
     Parameters
     ----------
-    sample_gradient
-        Of each sample's table value (n, B).
+    gradient
+        Of the samples (n, B).
+    direct, shared
+        D and K of `quantise_backward`.
     slopes
-        Derivative of the table value by each digit (n, F, E).
+        Derivative of the table value by digit f in column f. Shape (n, E, at least F + 2); the
+        last two columns are overwritten.
     """
-    result = sample_gradient.new_zeros(features, addresses.shape[1])
+    sample = gradient * direct.gather(1, addresses) + shared.gather(1, addresses)
+    result = sample.new_zeros(features, addresses.shape[1])
     for digit in range(wires.shape[1]):
-        part = slopes[:, digit].gather(1, addresses) * sample_gradient
+        part = slopes[:, :, digit].gather(1, addresses) * sample
         if part.is_cuda:  # sorts; index_add_ would use atomics
             result.index_put_((wires[:, digit],), part, accumulate=True)
         else:
