@@ -103,9 +103,9 @@ def gather(
     """See `lutra.nn._torch_ops.gather`."""
     assert native is not None
     (n, fan_in), (_, entries, row), batch = wires.shape, slopes.shape, addresses.shape[1]
-    result = torch.zeros(features, batch)
+    gradient, result = gradient.contiguous(), torch.zeros(features, batch)
     native.gather(
-        *map(pointer, (gradient.contiguous(), direct, shared, slopes)),
+        *map(pointer, (gradient, direct, shared, slopes)),
         pointer(addresses, torch.uint16),
         pointer(wires, torch.int64),
         *(n, features, batch, fan_in, entries, row),
