@@ -67,7 +67,13 @@ TINY = {
         "width_n": 4,
     },
     "mapping": {"dense": "skip", "epochs": 1},
-    "train": {"epochs": 2, "batch": 100, "learning_rate": 5e-3, "schedule": "cosine"},
+    "train": {
+        "epochs": 2,
+        "batch": 100,
+        "learning_rate": 5e-3,
+        "schedule": "cosine",
+        "flips": 0.01,
+    },
 }
 
 

@@ -106,6 +106,8 @@ class TrainConfig(_Section):
     schedule: Literal["cosine", "warm-restarts"] = "warm-restarts"
     restart_epochs: Epochs = 100
     """Epochs per cycle of ``warm-restarts``."""
+    flips: Fraction = 0.0
+    """Flipped bits per hidden code and step while tables train: a regulariser."""
     ema: Fraction = 0.0
     """Decay of the averaged weights that are validated and kept; 0 keeps the raw weights."""
     select: Literal["best", "last"] = "best"

@@ -12,10 +12,15 @@ except ImportError:  # no compiler at install time
 __all__ = ["native"]
 
 native: ModuleType | None = _native
-"""The compiled module, None where it was not built. All kernels take contiguous CPU arrays:
+"""The compiled module, None where it was not built.
 
-``pack_addresses(codes, wires, bits, addresses)``
-    ``addresses[n, b] = sum_f codes[wires[n, f], b] << (f * bits)``; uint8, int64 -> int64.
+Its kernels take addresses of contiguous CPU arrays, see ``kernels.h``; `lutra.nn` calls and checks
+them. Each result has the same bits for every number of threads.
+
+``instruction_sets()``, ``instruction_set()``, ``choose(name)``
+    What this machine offers, the fastest last; what is in use.
+``threads()``, ``set_threads(count)``
+    How many threads share a kernel's work.
 ``keep_freed_memory()``
     Keep the pages of freed tensors in the process (glibc; elsewhere nothing).
 """

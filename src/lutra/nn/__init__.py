@@ -4,6 +4,7 @@ from lutra.nn._dense import DenseLayer
 from lutra.nn._encoders import InputEncoder, LearnedEncoder, UniformEncoder
 from lutra.nn._functions import SkipMlp
 from lutra.nn._model import LutModel
+from lutra.nn._noise import BitFlips
 from lutra.nn._norm import BatchNorm
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
@@ -12,6 +13,7 @@ from lutra.nn._wiring import random_wiring, tree_wiring
 
 __all__ = [
     "BatchNorm",
+    "BitFlips",
     "DenseLayer",
     "InputEncoder",
     "LearnedEncoder",

@@ -9,6 +9,7 @@ from lutra.circuit import Builder, Circuit
 from lutra.errors import CircuitError
 from lutra.nn._dense import DenseLayer
 from lutra.nn._encoders import InputEncoder
+from lutra.nn._noise import BitFlips
 from lutra.nn._signal import Signal
 from lutra.nn._table_layer import TableLayer
 
@@ -41,9 +42,17 @@ class LutModel(nn.Module):
         """Whether every level has tables: no dense twins."""
         return all(isinstance(level, TableLayer) for level in self.levels)
 
-    def forward(self, raw: Tensor) -> Tensor:
-        """Return logits (batch, classes) of raw features (batch, features)."""
-        return self._logits(self.signal(raw))
+    def forward(self, raw: Tensor, noise: BitFlips | None = None) -> Tensor:
+        """Return logits (batch, classes) of raw features (batch, features).
+
+        Parameters
+        ----------
+        raw
+            Fixed-point features.
+        noise
+            Applied to the codes between levels.
+        """
+        return self._logits(self.signal(raw, noise))
 
     def forward_samples(self, raw: Tensor) -> Tensor:
         """Return the same logits by per-sample evaluation of every level: the reference."""
@@ -52,11 +61,11 @@ class LutModel(nn.Module):
             signal = level.forward_samples(signal)  # pyright: ignore[reportCallIssue]
         return self._logits(signal)
 
-    def signal(self, raw: Tensor) -> Signal:
+    def signal(self, raw: Tensor, noise: BitFlips | None = None) -> Signal:
         """Return the output codes and values, feature-major."""
         signal = self.encoder(raw.T)
-        for level in self.levels:
-            signal = level(signal)
+        for number, level in enumerate(self.levels):
+            signal = level(signal if noise is None or not number else noise(signal))
         return signal
 
     @torch.no_grad()

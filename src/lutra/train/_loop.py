@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from lutra.data import Dataset
 from lutra.errors import LutraError
 from lutra.files import write_atomic
-from lutra.nn import LutModel
+from lutra.nn import BitFlips, LutModel
 from lutra.recipe import TrainConfig
 from lutra.train._augment import augment
 from lutra.train._checkpoint import (
@@ -137,7 +137,8 @@ def fit(
             rate = learning_rate(config, phase.epoch * steps + phase.step, steps, phase.epochs)
             rows = order[phase.step * batch : (phase.step + 1) * batch]
             xb = _distort(x[rows], data, config, phase)
-            loss, correct = _step(model, xb, y[rows], optimizer, rate, phase.penalty)
+            noise = _noise(config, phase)
+            loss, correct = _step(model, xb, y[rows], optimizer, rate, noise, phase.penalty)
             if average is not None:
                 _average(average, model, config.ema)
             phase.sums[0] += loss
@@ -173,6 +174,12 @@ def _distort(x: Tensor, data: Dataset, config: TrainConfig, phase: Phase) -> Ten
     return augment(x, data.image, config.augment, draw)
 
 
+def _noise(config: TrainConfig, phase: Phase) -> BitFlips | None:
+    if not config.flips:
+        return None
+    return BitFlips(config.flips, generator(phase.seed, "flips", phase.epoch, phase.step))
+
+
 def _close_epoch(
     phase: Phase, model: LutModel, data: Dataset, steps: int, batch: int, rate: float
 ) -> dict[str, Any]:
@@ -204,11 +211,12 @@ def _step(
     y: Tensor,
     optimizer: torch.optim.Optimizer,
     rate: float,
+    noise: BitFlips | None,
     penalty: Callable[[], Tensor] | None,
 ) -> tuple[float, int]:
     for group in optimizer.param_groups:
         group["lr"] = rate
-    logits = model(x)
+    logits = model(x, noise)
     loss = F.cross_entropy(logits, y)
     total = loss if penalty is None else loss + penalty()
     optimizer.zero_grad()

@@ -86,7 +86,7 @@ def _learn_wiring(
         ).sum()
 
     phase = Phase("dense", folder, mapping.epochs, seed, digest, penalty)
-    config = recipe.train.model_copy(update={"select": "last", "ema": 0.0})
+    config = recipe.train.model_copy(update={"select": "last", "ema": 0.0, "flips": 0.0})
     with cores_for(model):
         fit(model, data, config, phase, progress)
     wiring = recipe.model.wiring(model, len(data.classes))
