@@ -1,6 +1,6 @@
 """Time `make demo` as a new user meets it: a fresh clone, no environment, no data, one command.
 
-    python benchmarks/demo.py            # writes benchmarks/results/demo.json
+    lutra bench demo                     # writes benchmarks/results/demo.json
 
 The figures are the run's own record; the wall time includes the installation.
 """
@@ -13,6 +13,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from lutra.bench import record
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -24,12 +26,13 @@ def main() -> int:
         environment = {**os.environ, "LUTRA_CACHE": os.fspath(Path(folder) / "cache")}
         environment.pop("LUTRA_DATA", None)
         started = time.monotonic()
-        subprocess.run(["make", "demo"], cwd=clone, env=environment, check=True)
+        command = ["make", "demo"]
+        subprocess.run(command, cwd=clone, env=environment, check=True, stdout=sys.stderr)
         wall = time.monotonic() - started
         run = clone / "runs" / "demo-mnist" / "seed0"
         result = json.loads((run / "result.json").read_text())
         report_bytes = (run / "report.html").stat().st_size
-    row = {
+    figures = {
         "wall_seconds": round(wall, 1),
         "train_seconds": result["train"]["seconds"],
         "test_accuracy": result["accuracy"]["test"],
@@ -40,13 +43,8 @@ def main() -> int:
         "lut6_worst_case_model": result["circuit"]["lut6_worst_case"],
         "levels": result["circuit"]["levels"],
         "report_bytes": report_bytes,
-        "commit": result["commit"],
-        "machine": result["machine"],
-        "tools": result["tools"],
     }
-    path = ROOT / "benchmarks" / "results" / "demo.json"
-    path.write_text(json.dumps(row, indent=2) + "\n")
-    print(json.dumps(row))
+    record("demo", figures)
     return 0
 
 

@@ -16,7 +16,7 @@ ORDER = [
     ["circuit", "passes", "emit", "tools", "verify"],
     ["data"],
     ["nn", "recipe", "train"],
-    ["report", "results", "flow", "cli"],
+    ["report", "results", "bench", "flow", "cli"],
 ]
 RANK = {name: rank for rank, name in enumerate(name for line in ORDER for name in line)}
 FILES = sorted(SOURCE.rglob("*.py"))

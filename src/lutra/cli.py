@@ -4,6 +4,7 @@ import logging
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from json import dumps
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -58,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "verify": verify,
                 "synth": synth,
                 "report": report,
+                "bench": bench,
                 "doctor": doctor,
                 "data": data,
             },
@@ -131,6 +133,29 @@ def synth(options: Step) -> None:
 def report(options: Step) -> None:
     """Write the HTML report of what has been run."""
     _show(options, "report")
+
+
+def bench(name: Annotated[str, tyro.conf.Positional] = "", json: bool = False) -> None:
+    """Measure one performance claim against its peer; without a name, list them.
+
+    Args:
+        name: Benchmark.
+        json: Print the figures as one JSON object on one line.
+    """
+    from lutra.bench import benchmarks, run_benchmark
+
+    console = Console()
+    if not name:
+        console.print("\n".join(benchmarks()))
+        return
+    figures = run_benchmark(name)
+    if json:
+        sys.stdout.write(dumps(figures) + "\n")
+        return
+    table = Table("", "", show_header=False, title=name)
+    for key, value in figures.items():
+        table.add_row(key, str(value))
+    console.print(table)
 
 
 def doctor() -> None:

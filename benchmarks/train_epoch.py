@@ -1,0 +1,88 @@
+"""One epoch of the published MNIST network: table domain against per-sample training.
+
+    lutra bench train-epoch              # writes benchmarks/results/train-epoch.json
+
+Ours is a whole epoch of training steps on MNIST. The peer is the same network in plain torch, every
+neuron evaluated for every sample by batched matrix products, on the same cores: a few steps are
+timed and scaled to the epoch, at the batch size that suits the peer best.
+"""
+
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lutra.bench import record
+from lutra.data import load
+from lutra.nn import LutModel
+from lutra.recipe import load_recipe
+from lutra.train import build
+from lutra.train._threads import cores_for
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "neuralut-assemble-mnist.toml"
+BATCH = 1024
+PEER_BATCHES = (128, 256, 1024)
+PEER_STEPS = 3
+
+
+def main() -> int:
+    """Measure both, write the figures."""
+    recipe, data = load_recipe(RECIPE), load("mnist", validation=5000)
+    x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
+    model = build(recipe, data, seed=0)
+
+    def train(forward: Callable[[Tensor], Tensor], batch: int, steps: int) -> list[float]:
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
+        seconds = []
+        for step in range(-2, steps):  # two to warm up
+            rows = slice((step + 2) * batch, (step + 3) * batch)
+            started = time.perf_counter()
+            loss = F.cross_entropy(forward(x[rows]), y[rows])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            seconds.append(time.perf_counter() - started)
+        return seconds[2:]
+
+    ours, peers = _ours(model, train, len(y)), {}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    for batch in PEER_BATCHES:
+        step = statistics.median(train(model.forward_samples, batch, PEER_STEPS))
+        peers[batch] = step * (len(y) // batch)
+        sys.stderr.write(f"per sample, batch {batch}: {peers[batch]:.1f} s per epoch\n")
+    best = min(peers, key=lambda batch: peers[batch])
+    figures = {
+        "ours": ours[BATCH],
+        "peer": peers[best],
+        "ratio": peers[best] / ours[BATCH],
+        "unit": "seconds per epoch",
+        "batch": BATCH,
+        "peer_batch": best,
+        "ours_by_batch": ours,
+        "peer_by_batch": peers,
+        "ours_peak_memory_mib": round(memory),
+    }
+    record("train-epoch", figures)
+    return 0
+
+
+def _ours(
+    model: LutModel, train: Callable[[Callable[[Tensor], Tensor], int, int], list[float]], rows: int
+) -> dict[int, float]:
+    seconds = {}
+    with cores_for(model):
+        for batch in (128, 256, 512, BATCH):
+            steps = rows // batch
+            seconds[batch] = sum(train(model, batch, steps - 2)) * steps / (steps - 2)
+            sys.stderr.write(f"table domain, batch {batch}: {seconds[batch]:.2f} s per epoch\n")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())
