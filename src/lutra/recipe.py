@@ -106,6 +106,8 @@ class TrainConfig(_Section):
     schedule: Literal["cosine", "warm-restarts"] = "warm-restarts"
     restart_epochs: Epochs = 100
     """Epochs per cycle of ``warm-restarts``."""
+    warmup: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    """Steps at the start in which the rate rises in a line; large rates need some."""
     flips: Fraction = 0.0
     """Flipped bits per hidden code and step while tables train: a regulariser."""
     ema: Fraction = 0.0

@@ -152,6 +152,10 @@ def test_schedules() -> None:
     restarts = TrainConfig(schedule="warm-restarts", restart_epochs=2, learning_rate=1.0)
     assert [learning_rate(restarts, 20 * i, 10, 100) for i in range(3)] == [1.0, 1.0, 1.0]
     assert learning_rate(restarts, 19, 10, 100) < 0.01
+    rising = cosine.model_copy(update={"warmup": 4})
+    assert [learning_rate(rising, i, 10**6, 4) for i in range(4)] == pytest.approx(
+        [0.25, 0.5, 0.75, 1.0]
+    )
 
 
 def test_augmentation_moves_images_as_asked() -> None:

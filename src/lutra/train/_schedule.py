@@ -11,8 +11,10 @@ def learning_rate(config: TrainConfig, step: int, steps_per_epoch: int, epochs: 
     """Return the learning rate of one step.
 
     ``cosine`` falls from the base rate to 0 once; ``warm-restarts`` does so every
-    ``restart_epochs`` (SGDR with T_mult = 1, stepped every batch, as the LogicNets lineage).
+    ``restart_epochs`` (SGDR with T_mult = 1, stepped every batch, as the LogicNets lineage). The
+    first ``warmup`` steps rise to it in a line.
     """
     cycle = config.restart_epochs if config.schedule == "warm-restarts" else epochs
     period = cycle * steps_per_epoch
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step % period) / period))
+    rise = min(1.0, (step + 1) / config.warmup) if config.warmup else 1.0
+    return rise * config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step % period) / period))
