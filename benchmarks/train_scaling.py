@@ -106,9 +106,9 @@ def _kernels(peak: float, bandwidth: float, threads: int) -> dict[str, dict[str,
             9 * n * entries,
         ),
         "lookup": (
-            lambda: ops.lookup(table_codes, addresses, quantiser.step.detach(), 0),
+            lambda: ops.lookup(table_codes, addresses),
             0,
-            n * batch * 7,
+            2 * n * batch,
         ),
         "quantise_backward": (
             lambda: ops.quantise_backward(

@@ -83,7 +83,7 @@ def test_dense_twin_is_the_written_formula(hidden: int) -> None:
     layer = DenseLayer(6, 3, hidden, Quantiser(2, True), generator)
     source = Quantiser(1, False)
     values, codes = source(torch.randn(6, 40, generator=generator))
-    found = layer(Signal(codes, values, source.levels, 1))
+    found = layer(Signal(codes, source.levels, 1, values))
     raw = layer.skip_weight @ values
     penalty = (2 ** (0.1 * layer.skip_weight.abs().sum(1)) - 1).sum()
     if hidden:

@@ -39,7 +39,7 @@ def cases(draw: st.DrawFn) -> tuple[TableLayer, TableLayer, Quantiser, Tensor]:
 
 def signal(source: Quantiser, x: Tensor) -> Signal:
     values, codes = source(x)
-    return Signal(codes, values, source.levels, source.bits)
+    return Signal(codes, source.levels, source.bits, values)
 
 
 def run(

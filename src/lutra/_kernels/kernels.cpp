@@ -52,40 +52,91 @@ class Scratch {
 };
 
 // Neighbouring samples often meet the same entry. Sums over samples therefore go to one of several
-// copies of a small table, so that none waits for the one before.
-inline size_t copies(size_t entries) { return entries <= 1024 ? 4 : 1; }
+// copies of a small table, so that none waits for the one before. The copy that a sample goes to
+// depends on its number alone.
+inline size_t copies(size_t entries) { return entries <= 1024 ? 8 : 1; }
 
+template <typename T>
+inline void add_copies(T *sum, size_t entries) {
+    for (size_t copy = 1; copy < copies(entries); ++copy)
+        for (size_t e = 0; e < entries; ++e) sum[e] += sum[copy * entries + e];
+}
+
+// Calls body(b, copy) for every sample.
+template <typename Body>
+inline void over_samples(size_t batch, size_t entries, const Body &body) {
+    size_t b = 0;
+    if (copies(entries) == 8)
+        for (; b + 8 <= batch; b += 8)
+            for (size_t copy = 0; copy < 8; ++copy) body(b + copy, copy);
+    for (const size_t first = b; b < batch; ++b) body(b, copies(entries) == 8 ? b - first : 0);
+}
+
+template <typename Word>
 void address(const Address &a, size_t begin, size_t end) {
-    const size_t last = copies(a.entries) - 1;
-    Scratch scratch((last + 1) * a.entries);
-    uint32_t *seen = reinterpret_cast<uint32_t *>(scratch.take(0));
+    const size_t table = copies(a.entries) * a.entries;
+    Scratch scratch(table);
+    uint32_t *seen = reinterpret_cast<uint32_t *>(scratch.take(table));
     for (size_t n = begin; n < end; ++n) {
-        uint16_t *row = a.addresses + n * a.batch;
+        Word *row = static_cast<Word *>(a.addresses) + n * a.batch;
         const int64_t *wire = a.wires + n * a.fan_in;
-        const uint8_t *first = a.codes + wire[0] * a.batch;
-        for (size_t b = 0; b < a.batch; ++b) row[b] = first[b];
-        for (size_t f = 1; f < a.fan_in; ++f) {
+        const uint8_t *last = a.codes + wire[a.fan_in - 1] * a.batch;
+        for (size_t b = 0; b < a.batch; ++b) row[b] = last[b];
+        for (size_t f = a.fan_in - 1; f--;) {
             const uint8_t *source = a.codes + wire[f] * a.batch;
-            const int shift = int(f) * a.bits;
-            for (size_t b = 0; b < a.batch; ++b) row[b] |= uint16_t(source[b] << shift);
+            if (a.bits == 1)
+                for (size_t b = 0; b < a.batch; ++b) row[b] = Word(row[b] + row[b] + source[b]);
+            else
+                for (size_t b = 0; b < a.batch; ++b) row[b] = Word(row[b] << a.bits | source[b]);
         }
-        std::memset(seen, 0, 4 * (last + 1) * a.entries);
-        for (size_t b = 0; b < a.batch; ++b) ++seen[(b & last) * a.entries + row[b]];
+        std::memset(seen, 0, 4 * table);
+        over_samples(a.batch, a.entries,
+                     [&](size_t b, size_t copy) { ++seen[copy * a.entries + row[b]]; });
+        add_copies(seen, a.entries);
         float *count = a.counts + n * a.entries;
         for (size_t e = 0; e < a.entries; ++e) count[e] = float(seen[e]);
-        for (size_t copy = 1; copy <= last; ++copy)
-            for (size_t e = 0; e < a.entries; ++e) count[e] += float(seen[copy * a.entries + e]);
     }
 }
 
+#if defined(__SSSE3__) && !defined(__clang__)
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+
+// Sixteen samples at a time from a table of `kParts` times sixteen codes, by byte shuffles.
+template <size_t kParts>
+size_t shuffle_lookup(const uint8_t *table, const uint8_t *row, size_t batch, uint8_t *code) {
+    Bytes part[kParts];
+    std::memcpy(part, table, sizeof part);
+    size_t b = 0;
+    for (; b + 16 <= batch; b += 16) {
+        Bytes at;
+        std::memcpy(&at, row + b, 16);
+        const Bytes low = at & 15;
+        Bytes result = __builtin_shuffle(part[0], low);
+        for (size_t p = 1; p < kParts; ++p) {
+            const Bytes here = (Bytes)(at >= uint8_t(16 * p));
+            result = (result & ~here) | (__builtin_shuffle(part[p], low) & here);
+        }
+        std::memcpy(code + b, &result, 16);
+    }
+    return b;
+}
+#endif
+
+template <typename Word>
 void lookup(const Lookup &l, size_t begin, size_t end) {
     for (size_t n = begin; n < end; ++n) {
         const uint8_t *table = l.table + n * l.entries;
-        const uint16_t *row = l.addresses + n * l.batch;
+        const Word *row = static_cast<const Word *>(l.addresses) + n * l.batch;
         uint8_t *code = l.codes + n * l.batch;
-        float *value = l.values + n * l.batch;
-        for (size_t b = 0; b < l.batch; ++b) code[b] = table[row[b]];
-        for (size_t b = 0; b < l.batch; ++b) value[b] = l.step * float(int(code[b]) + l.q_min);
+        size_t b = 0;
+#if defined(__SSSE3__) && !defined(__clang__)
+        if constexpr (sizeof(Word) == 1) {
+            if (l.entries == 16) b = shuffle_lookup<1>(table, row, l.batch, code);
+            if (l.entries == 32) b = shuffle_lookup<2>(table, row, l.batch, code);
+            if (l.entries == 64) b = shuffle_lookup<4>(table, row, l.batch, code);
+        }
+#endif
+        for (; b < l.batch; ++b) code[b] = table[row[b]];
     }
 }
 
@@ -119,20 +170,22 @@ void quantise(const Quantise &q, size_t begin, size_t end) {
     }
 }
 
+template <typename Word>
 void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
     const Quantise &q = a.forward;
-    const size_t last = copies(q.entries) - 1;
-    Scratch scratch((last + 1) * q.entries);
-    float *sum = scratch.take(0);
+    const size_t table_size = copies(q.entries) * q.entries;
+    Scratch scratch(table_size);
+    float *sum = scratch.take(table_size);
     for (size_t n = begin; n < end; ++n) {
         const float *table = q.table + n * q.entries, *count = q.counts + n * q.entries;
         const float *gradient = a.gradient + n * a.batch;
-        const uint16_t *row = a.addresses + n * a.batch;
+        const Word *row = static_cast<const Word *>(a.addresses) + n * a.batch;
         float *direct = a.direct + n * q.entries, *shared = a.shared + n * q.entries;
-        std::memset(sum, 0, 4 * (last + 1) * q.entries);
-        for (size_t b = 0; b < a.batch; ++b) sum[(b & last) * q.entries + row[b]] += gradient[b];
-        for (size_t copy = 1; copy <= last; ++copy)
-            for (size_t e = 0; e < q.entries; ++e) sum[e] += sum[copy * q.entries + e];
+        std::memset(sum, 0, 4 * table_size);
+        over_samples(a.batch, q.entries, [&](size_t b, size_t copy) {
+            sum[copy * q.entries + row[b]] += gradient[b];
+        });
+        add_copies(sum, q.entries);
         const float mean = q.mean[n], bias = q.bias[n];
         const float deviation = std::sqrt(q.variance[n] + q.eps), scale = q.weight[n] / deviation;
         float bias_sum = 0, weight_sum = 0, step_sum = 0;
@@ -190,44 +243,64 @@ inline void transpose(Eight *v) {
 
 // Eight samples at a time: each reads one contiguous row per eight digits, and a transposition
 // leaves one vector of samples per digit.
+template <typename Word, size_t kDigits>
+inline void gather_eight(const Gather &g, const float *rows, const Word *address,
+                         const int64_t *wire, size_t b, size_t digit, Eight &sample) {
+    Eight v[8];
+    for (int i = 0; i < 8; ++i) std::memcpy(v + i, rows + address[i] * g.row + digit, 32);
+    transpose(v);
+    if (digit + 8 == g.row) sample = sample * v[6] + v[7];
+    for (size_t f = 0; f < kDigits; ++f) {
+        float *out = g.result + wire[digit + f] * g.batch + b;
+        Eight sum;
+        std::memcpy(&sum, out, 32);
+        sum += sample * v[f];
+        std::memcpy(out, &sum, 32);
+    }
+}
+
+template <typename Word, size_t kDigits>
+void gather_neuron(const Gather &g, size_t n, size_t from, size_t to) {
+    const float *gradient = g.gradient + n * g.batch;
+    const float *rows = g.rows + n * g.entries * g.row;
+    const Word *address = static_cast<const Word *>(g.addresses) + n * g.batch;
+    const int64_t *wire = g.wires + n * g.fan_in;
+    size_t b = from;
+    for (; b + 8 <= to; b += 8) {
+        Eight sample;
+        std::memcpy(&sample, gradient + b, 32);
+        // The last eight columns hold D and K, which the samples need first.
+        size_t digit = g.row - 8;
+        gather_eight<Word, kDigits>(g, rows, address + b, wire, b, digit, sample);
+        while (digit) {
+            digit -= 8;
+            if (digit + 8 <= g.fan_in)
+                gather_eight<Word, 8>(g, rows, address + b, wire, b, digit, sample);
+            else
+                gather_eight<Word, 7>(g, rows, address + b, wire, b, digit, sample);
+        }
+    }
+    for (; b < to; ++b) {
+        const float *row = rows + address[b] * g.row;
+        const float sample = gradient[b] * row[g.row - 2] + row[g.row - 1];
+        for (size_t f = 0; f < g.fan_in; ++f) g.result[wire[f] * g.batch + b] += sample * row[f];
+    }
+}
+
+template <typename Word>
 void gather(const Gather &g, size_t begin, size_t end) {
+    // The last eight columns hold 0 to 6 digits.
+    static constexpr decltype(&gather_neuron<Word, 0>) parts[] = {
+        gather_neuron<Word, 0>, gather_neuron<Word, 1>, gather_neuron<Word, 2>,
+        gather_neuron<Word, 3>, gather_neuron<Word, 4>, gather_neuron<Word, 5>,
+        gather_neuron<Word, 6>};
+    const size_t before = g.row - 8, digits = g.fan_in > before ? g.fan_in - before : 0;
     constexpr size_t tile = 512;  // larger ones drive the features' sums out of the cache
     for (size_t from = begin; from < end; from += tile) {
         const size_t to = end - from < tile ? end : from + tile;
-        for (size_t n = 0; n < g.neurons; ++n) {
-            const float *gradient = g.gradient + n * g.batch;
-            const float *rows = g.rows + n * g.entries * g.row;
-            const uint16_t *address = g.addresses + n * g.batch;
-            const int64_t *wire = g.wires + n * g.fan_in;
-            size_t b = from;
-            for (; b + 8 <= to; b += 8) {
-                Eight sample = {}, v[8];
-                for (size_t digit = g.row; digit;) {
-                    digit -= 8;
-                    for (int i = 0; i < 8; ++i)
-                        std::memcpy(v + i, rows + address[b + i] * g.row + digit, 32);
-                    transpose(v);
-                    if (digit + 8 == g.row) {
-                        std::memcpy(&sample, gradient + b, 32);
-                        sample = sample * v[6] + v[7];
-                    }
-                    const size_t digits = g.fan_in - digit < 8 ? g.fan_in - digit : 8;
-                    for (size_t f = 0; digit < g.fan_in && f < digits; ++f) {
-                        float *out = g.result + wire[digit + f] * g.batch + b;
-                        Eight sum;
-                        std::memcpy(&sum, out, 32);
-                        sum += sample * v[f];
-                        std::memcpy(out, &sum, 32);
-                    }
-                }
-            }
-            for (; b < to; ++b) {
-                const float *row = rows + address[b] * g.row;
-                const float sample = gradient[b] * row[g.row - 2] + row[g.row - 1];
-                for (size_t f = 0; f < g.fan_in; ++f)
-                    g.result[wire[f] * g.batch + b] += sample * row[f];
-            }
-        }
+        for (size_t i = 0; i < g.features; ++i)
+            std::memset(g.result + i * g.batch + from, 0, 4 * (to - from));
+        for (size_t n = 0; n < g.neurons; ++n) parts[digits](g, n, from, to);
     }
 }
 
@@ -487,8 +560,14 @@ const Kernels avx2 = {
 const Kernels portable = {
     "portable",
 #endif
-    address, quantise, quantise_backward, lookup, gather,
-    skip_mlp, skip_mlp_slopes, skip_mlp_backward,
+    {address<uint8_t>, address<uint16_t>},
+    quantise,
+    {quantise_backward<uint8_t>, quantise_backward<uint16_t>},
+    {lookup<uint8_t>, lookup<uint16_t>},
+    {gather<uint8_t>, gather<uint16_t>},
+    skip_mlp,
+    skip_mlp_slopes,
+    skip_mlp_backward,
 };
 
 }  // namespace lutra

@@ -4,6 +4,8 @@
 // contiguous and in the order given. Every kernel works on a range of neurons (or of samples,
 // where said), writes nothing outside of it, and computes each element in an order that does not
 // depend on the range: any number of threads gives the same bits.
+//
+// An address is one byte where E <= 256, else two; such kernels come in pairs, in this order.
 
 #pragma once
 
@@ -17,7 +19,7 @@ struct Address {
     const int64_t *wires;     // [n, F]
     size_t batch, fan_in, entries;
     int bits;
-    uint16_t *addresses;      // out [n, B]
+    void *addresses;          // out [n, B]
     float *counts;            // out [n, E]
 };
 
@@ -33,7 +35,7 @@ struct Quantise {
 struct QuantiseBackward {
     Quantise forward;
     const float *gradient;        // [n, B]
-    const uint16_t *addresses;    // [n, B]
+    const void *addresses;        // [n, B]
     size_t batch;
     float *table_gradient;        // out [n, E]
     float *weight_gradient, *bias_gradient, *step_gradient;  // out [n]
@@ -42,21 +44,18 @@ struct QuantiseBackward {
 
 struct Lookup {
     const uint8_t *table;         // [n, E]
-    const uint16_t *addresses;    // [n, B]
+    const void *addresses;        // [n, B]
     size_t batch, entries;
-    float step;
-    int q_min;
     uint8_t *codes;               // out [n, B]
-    float *values;                // out [n, B]
 };
 
 struct Gather {
     const float *gradient;         // [n, B]
     const float *rows;             // [n, E, R]: F slopes first, direct and shared last
-    const uint16_t *addresses;     // [n, B]
+    const void *addresses;         // [n, B]
     const int64_t *wires;          // [n, F]
     size_t neurons, features, batch, fan_in, entries, row;  // R, a multiple of 8
-    float *result;                 // in and out [features, B]
+    float *result;                 // out [features, B]
 };
 
 struct SkipMlp {
@@ -77,11 +76,11 @@ struct SkipMlpBackward {
 
 struct Kernels {
     const char *name;
-    void (*address)(const Address &, size_t begin, size_t end);
+    void (*address[2])(const Address &, size_t begin, size_t end);
     void (*quantise)(const Quantise &, size_t begin, size_t end);
-    void (*quantise_backward)(const QuantiseBackward &, size_t begin, size_t end);
-    void (*lookup)(const Lookup &, size_t begin, size_t end);
-    void (*gather)(const Gather &, size_t begin, size_t end);  // a range of samples
+    void (*quantise_backward[2])(const QuantiseBackward &, size_t begin, size_t end);
+    void (*lookup[2])(const Lookup &, size_t begin, size_t end);
+    void (*gather[2])(const Gather &, size_t begin, size_t end);  // a range of samples
     void (*skip_mlp)(const SkipMlp &, float *table, size_t begin, size_t end);
     void (*skip_mlp_slopes)(const SkipMlp &, float *rows, size_t row, size_t begin, size_t end);
     void (*skip_mlp_backward)(const SkipMlpBackward &, size_t begin, size_t end);

@@ -39,6 +39,9 @@ T *at(uintptr_t address) {
     return reinterpret_cast<T *>(address);
 }
 
+// Which kernel of a pair: addresses of one byte or of two.
+int wide(size_t entries) { return entries > 256; }
+
 // Small pieces of work stay on one thread: a few microseconds of it at least.
 constexpr size_t kLeastWork = 1 << 14;
 
@@ -91,7 +94,7 @@ NB_MODULE(_native, m) {
                         size_t batch, size_t fan_in, int bits, uintptr_t addresses,
                         uintptr_t counts) {
         const Address a{at<const uint8_t>(codes), at<const int64_t>(wires), batch, fan_in,
-                        size_t(1) << (fan_in * bits), bits, at<uint16_t>(addresses),
+                        size_t(1) << (fan_in * bits), bits, at<void>(addresses),
                         at<float>(counts)};
         for (size_t i = 0; i < neurons * fan_in; ++i)
             if (a.wires[i] < 0 || a.wires[i] >= int64_t(features))
@@ -100,7 +103,7 @@ NB_MODULE(_native, m) {
         for (size_t i = 0; i < features * batch; ++i) seen |= a.codes[i];
         if (seen >> bits) throw nb::value_error("a code has more bits than its digit");
         over(neurons, fan_in * batch / 16 + batch + a.entries / 8,
-             [&](size_t begin, size_t end) { chosen->address(a, begin, end); });
+             [&](size_t begin, size_t end) { chosen->address[wide(a.entries)](a, begin, end); });
     });
 
     m.def("quantise", [](uintptr_t table, uintptr_t counts, uintptr_t weight, uintptr_t bias,
@@ -126,20 +129,22 @@ NB_MODULE(_native, m) {
                                float(batch), eps, step, q_min, q_max, at<float>(mean),
                                at<float>(variance), nullptr};
               const QuantiseBackward a{q, at<const float>(gradient),
-                                       at<const uint16_t>(addresses), batch,
+                                       at<const void>(addresses), batch,
                                        at<float>(table_gradient), at<float>(weight_gradient),
                                        at<float>(bias_gradient), at<float>(step_gradient),
                                        at<float>(direct), at<float>(shared)};
               over(neurons, 4 * entries + 2 * batch, [&](size_t begin, size_t end) {
-                  chosen->quantise_backward(a, begin, end);
+                  chosen->quantise_backward[wide(entries)](a, begin, end);
               });
           });
 
     m.def("lookup", [](uintptr_t table, uintptr_t addresses, size_t neurons, size_t batch,
-                       size_t entries, float step, int q_min, uintptr_t codes, uintptr_t values) {
-        const Lookup l{at<const uint8_t>(table), at<const uint16_t>(addresses), batch, entries,
-                       step, q_min, at<uint8_t>(codes), at<float>(values)};
-        over(neurons, batch, [&](size_t begin, size_t end) { chosen->lookup(l, begin, end); });
+                       size_t entries, uintptr_t codes) {
+        const Lookup l{at<const uint8_t>(table), at<const void>(addresses), batch, entries,
+                       at<uint8_t>(codes)};
+        over(neurons, batch / 8, [&](size_t begin, size_t end) {
+            chosen->lookup[wide(entries)](l, begin, end);
+        });
     });
 
     m.def("gather", [](uintptr_t gradient, uintptr_t direct, uintptr_t shared, uintptr_t rows,
@@ -154,10 +159,10 @@ NB_MODULE(_native, m) {
             }
         });
         const Gather g{at<const float>(gradient), at<const float>(rows),
-                       at<const uint16_t>(addresses), at<const int64_t>(wires), neurons, features,
+                       at<const void>(addresses), at<const int64_t>(wires), neurons, features,
                        batch, fan_in, entries, row, at<float>(result)};
         over(batch, 2 * neurons * fan_in,
-             [&](size_t begin, size_t end) { chosen->gather(g, begin, end); }, 16);
+             [&](size_t begin, size_t end) { chosen->gather[wide(entries)](g, begin, end); }, 16);
     });
 
     m.def("skip_mlp", [](uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,

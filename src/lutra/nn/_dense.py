@@ -54,13 +54,14 @@ class DenseLayer(nn.Module):
 
     def forward(self, x: Signal) -> Signal:
         """Evaluate every sample on all inputs."""
-        result = self.skip_weight @ x.values
+        inputs = x.values
+        result = self.skip_weight @ inputs
         if self.hidden:
-            hidden = torch.addmm(self.hidden_bias, self.hidden_weight, x.values).relu()
+            hidden = torch.addmm(self.hidden_bias, self.hidden_weight, inputs).relu()
             hidden = hidden.view(self.neurons, self.hidden, -1)
             result = result + torch.bmm(self.output_weight, hidden).squeeze(1)
         values, codes = self.quantiser(self.norm(result))
-        return Signal(codes, values, self.quantiser.levels, self.quantiser.bits)
+        return Signal(codes, self.quantiser.levels, self.quantiser.bits, values)
 
     forward_samples = forward
 

@@ -100,7 +100,7 @@ class LearnedEncoder(InputEncoder):
         weight = self.norm.weight.abs() / (variance + self.norm.eps).sqrt()
         x = (x - mean[:, None]) * weight[:, None] + self.norm.bias[:, None]
         values, codes = self.quantiser(x + self.shift)
-        return Signal(codes, values, self.levels, self.bits)
+        return Signal(codes, self.levels, self.bits, values)
 
 
 class UniformEncoder(InputEncoder):
@@ -120,7 +120,7 @@ class UniformEncoder(InputEncoder):
 
     def forward(self, raw: Tensor) -> Signal:
         """Encode a batch of raw features, shape (features, batch)."""
-        raw = raw.long() + (1 << (self.width - 1) if self.signed else 0)
-        codes = raw >> (self.width - self.bits)
-        levels = self.levels
-        return Signal(codes.to(torch.uint8), levels[codes], levels, self.bits)
+        if self.signed:
+            raw = raw.long() + (1 << (self.width - 1))
+        codes = (raw >> (self.width - self.bits)).to(torch.uint8)
+        return Signal(codes, self.levels, self.bits)

@@ -15,17 +15,18 @@ def usable(x: Tensor) -> bool:
 
 
 def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
-    """See `lutra.nn._torch_ops.address`; the addresses are uint16."""
+    """See `lutra.nn._torch_ops.address`; an address takes one byte where that is enough."""
     assert native is not None
     (n, fan_in), (features, batch) = wires.shape, codes.shape
     codes = codes.contiguous()
-    addresses = torch.empty(n, batch, dtype=torch.uint16)
-    counts = torch.empty(n, 1 << (fan_in * bits))
+    entries = 1 << (fan_in * bits)
+    addresses = torch.empty(n, batch, dtype=_word(entries))
+    counts = torch.empty(n, entries)
     native.address(
         pointer(codes, torch.uint8),
         pointer(wires, torch.int64),
         *(n, features, batch, fan_in, bits),
-        pointer(addresses, torch.uint16),
+        pointer(addresses, addresses.dtype),
         pointer(counts),
     )
     return addresses, counts
@@ -48,19 +49,17 @@ def quantise(
     return codes, mean, variance
 
 
-def lookup(table: Tensor, addresses: Tensor, step: Tensor, q_min: int) -> tuple[Tensor, Tensor]:
+def lookup(table: Tensor, addresses: Tensor) -> Tensor:
     """See `lutra.nn._torch_ops.lookup`."""
     assert native is not None
     codes = torch.empty(addresses.shape, dtype=torch.uint8)
-    values = torch.empty(addresses.shape)
     native.lookup(
         pointer(table, torch.uint8),
-        pointer(addresses, torch.uint16),
-        *(*addresses.shape, table.shape[1], step.item(), q_min),
+        pointer(addresses, _word(table.shape[1])),
+        *(*addresses.shape, table.shape[1]),
         pointer(codes, torch.uint8),
-        pointer(values),
     )
-    return codes, values
+    return codes
 
 
 def quantise_backward(
@@ -82,7 +81,7 @@ def quantise_backward(
         *table.shape,
         *(output.eps, output.step.item(), output.q_min, output.q_max),
         *map(pointer, (mean, variance, gradient)),
-        pointer(addresses, torch.uint16),
+        pointer(addresses, _word(table.shape[1])),
         addresses.shape[1],
         *map(pointer, (table_gradient, weight_gradient, bias_gradient, step_gradient)),
         *map(pointer, (direct, shared)),
@@ -103,15 +102,20 @@ def gather(
     """See `lutra.nn._torch_ops.gather`."""
     assert native is not None
     (n, fan_in), (_, entries, row), batch = wires.shape, slopes.shape, addresses.shape[1]
-    gradient, result = gradient.contiguous(), torch.zeros(features, batch)
+    gradient, result = gradient.contiguous(), torch.empty(features, batch)
     native.gather(
         *map(pointer, (gradient, direct, shared, slopes)),
-        pointer(addresses, torch.uint16),
+        pointer(addresses, _word(entries)),
         pointer(wires, torch.int64),
         *(n, features, batch, fan_in, entries, row),
         pointer(result),
     )
     return result
+
+
+def _word(entries: int) -> torch.dtype:
+    """Return the type of an address."""
+    return torch.uint8 if entries <= 256 else torch.uint16
 
 
 def pointer(x: Tensor, dtype: torch.dtype = torch.float32) -> int:

@@ -1,7 +1,9 @@
-"""What flows between layers: integer codes, and the real values that gradients follow."""
+"""What flows between layers: integer codes, and the thread that gradients follow."""
 
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import Tensor
 
 __all__ = ["Signal"]
@@ -15,15 +17,39 @@ class Signal:
     ----------
     codes
         Unsigned code of each feature and sample. Shape (features, batch), uint8.
-    values
-        Real value of each code, ``levels[codes]``; carries the gradient. Shape (features, batch).
     levels
         Real value of every code, without gradient. Shape (2**bits,).
     bits
         Bits per code.
+    carrier
+        Tensor of the codes' shape whose gradient is that of `values`; None where there is none.
+        Its numbers mean nothing, so it needs no memory: tables are read by code alone.
     """
 
     codes: Tensor
-    values: Tensor
     levels: Tensor
     bits: int
+    carrier: Tensor | None = None
+
+    @property
+    def values(self) -> Tensor:
+        """Real value of each code, with its gradient. Shape (features, batch)."""
+        if self.carrier is None:
+            return self.levels[self.codes.long()]
+        values = _Read.apply(self.carrier, self.codes, self.levels)
+        assert isinstance(values, Tensor)
+        return values
+
+
+class _Read(torch.autograd.Function):
+    """The codes' values; the gradient goes to the carrier as it is."""
+
+    @staticmethod
+    def forward(_ctx: Any, _carrier: Tensor, codes: Tensor, levels: Tensor) -> Tensor:
+        return levels[codes.long()]
+
+    @staticmethod
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        _ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, None, None]:
+        return gradient, None, None

@@ -4,8 +4,8 @@ A neuron of k address bits can only see E = 2**k inputs. The forward pass packs 
 address and reads one entry; the backward pass adds each sample's gradient to its entry, and
 parameters get theirs from (n, E) arrays. Two autograd functions join the two worlds:
 
-`QuantisedLookup`   table values (n, E) -> normalised, quantised sample values (n, B)
-`Feed`              sample values (features, B) -> the table values that depend on them
+`QuantisedLookup`   table values (n, E) -> the samples' normalised, quantised codes (n, B)
+`Feed`              samples (features, B) -> the table values that depend on them
 
 With g the gradient at the lookup's output, G its sum per entry, D = dy/dT at fixed batch statistics
 and P[f] = dT/dz_f the derivative of a table value by digit f, a sample with address e sends
@@ -70,14 +70,14 @@ class QuantisedLookup(torch.autograd.Function):
         q_min: int,
         q_max: int,
     ) -> tuple[Tensor, Tensor]:
-        """Return values and codes (uint8), both (n, B)."""
+        """Return the carrier and the codes (uint8) of a `lutra.nn._signal.Signal`, both (n, B)."""
         output = NormQuantise(weight, bias, eps, step, q_min, q_max)
         run, batch = link.operations, link.addresses.shape[1]
         table_codes, link.mean, link.variance = run.quantise(table, link.counts, batch, output)
-        codes, values = run.lookup(table_codes, link.addresses, step, q_min)
+        codes = run.lookup(table_codes, link.addresses)
         ctx.link, ctx.output, ctx.table = link, output, table
         ctx.mark_non_differentiable(codes)
-        return values, codes
+        return table.new_empty(()).expand(codes.shape), codes
 
     @staticmethod
     @once_differentiable
@@ -94,12 +94,12 @@ class QuantisedLookup(torch.autograd.Function):
 
 
 class Feed(torch.autograd.Function):
-    """Tie a table to the samples that it was read by; backward returns the samples' gradients."""
+    """Tie a table to the samples that read it; backward returns the samples' gradients."""
 
     @staticmethod
-    def forward(ctx: Any, table: Tensor, values: Tensor, link: Link) -> Tensor:
+    def forward(ctx: Any, table: Tensor, carrier: Tensor, link: Link) -> Tensor:
         """Return the table unchanged."""
-        ctx.link, ctx.features = link, len(values)
+        ctx.link, ctx.features = link, len(carrier)
         return table.view_as(table)
 
     @staticmethod

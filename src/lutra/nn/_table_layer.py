@@ -69,25 +69,24 @@ class TableLayer(nn.Module):
         addresses, counts = run.address(x.codes, self.wires, self.bits)
         if not self.training:
             table = self.tables(x.levels).to(torch.uint8)
-            codes, values = run.lookup(table, addresses, quantiser.step, quantiser.q_min)
-            return Signal(codes, values, quantiser.levels, quantiser.bits)
+            return Signal(run.lookup(table, addresses), quantiser.levels, quantiser.bits)
         entries = Entries(x.levels, self.bits, self.wires.shape[1])
         table = self.function.table(entries)
         link = Link(run, self.wires, addresses, counts, lambda: self.function.slopes(entries))
-        if x.values.requires_grad:
-            table = Feed.apply(table, x.values, link)
-        values, codes = QuantisedLookup.apply(  # pyright: ignore[reportGeneralTypeIssues]
+        if x.carrier is not None and x.carrier.requires_grad:
+            table = Feed.apply(table, x.carrier, link)
+        carrier, codes = QuantisedLookup.apply(  # pyright: ignore[reportGeneralTypeIssues]
             *(table, self.norm.weight, self.norm.bias, quantiser.step, link),
             *(self.norm.eps, quantiser.q_min, quantiser.q_max),
         )
         self.norm.update(link.mean, link.variance, x.codes.shape[1])
-        return Signal(codes, values, quantiser.levels, quantiser.bits)
+        return Signal(codes, quantiser.levels, quantiser.bits, carrier)
 
     def forward_samples(self, x: Signal) -> Signal:
         """Evaluate sample by sample: the reference that `forward` must equal."""
         table = self.function(x.values[self.wires])
         values, codes = self.quantiser(self.norm(table))
-        return Signal(codes, values, self.quantiser.levels, self.quantiser.bits)
+        return Signal(codes, self.quantiser.levels, self.quantiser.bits, values)
 
     @torch.no_grad()
     def tables(self, levels: Tensor) -> Tensor:

@@ -67,10 +67,9 @@ def quantise(
     return codes.to(torch.uint8), mean, variance
 
 
-def lookup(table: Tensor, addresses: Tensor, step: Tensor, q_min: int) -> tuple[Tensor, Tensor]:
-    """Read each sample's code from the table of codes (n, E). Codes and values, both (n, B)."""
-    codes = table.gather(1, addresses)
-    return codes, step * (codes.to(step.dtype) + q_min)
+def lookup(table: Tensor, addresses: Tensor) -> Tensor:
+    """Read each sample's code (n, B) from the table of codes (n, E)."""
+    return table.gather(1, addresses)
 
 
 def quantise_backward(
