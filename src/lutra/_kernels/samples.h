@@ -1,0 +1,233 @@
+// Kernels over samples: addresses, lookups, the quantiser behind a table, gradients back to inputs.
+
+#pragma once
+
+#include <cmath>
+
+#include "kernels.h"
+#include "vectors.h"
+
+namespace lutra {
+namespace {
+
+// Neighbouring samples often meet the same entry. Sums over samples therefore go to one of several
+// copies of a small table, so that none waits for the one before. The copy that a sample goes to
+// depends on its number alone.
+inline size_t copies(size_t entries) { return entries <= 1024 ? 8 : 1; }
+
+template <typename T>
+inline void add_copies(T *sum, size_t entries) {
+    for (size_t copy = 1; copy < copies(entries); ++copy)
+        for (size_t e = 0; e < entries; ++e) sum[e] += sum[copy * entries + e];
+}
+
+// Calls body(b, copy) for every sample.
+template <typename Body>
+inline void over_samples(size_t batch, size_t entries, const Body &body) {
+    size_t b = 0;
+    if (copies(entries) == 8)
+        for (; b + 8 <= batch; b += 8)
+            for (size_t copy = 0; copy < 8; ++copy) body(b + copy, copy);
+    for (const size_t first = b; b < batch; ++b) body(b, copies(entries) == 8 ? b - first : 0);
+}
+
+template <typename Word>
+void address(const Address &a, size_t begin, size_t end) {
+    const size_t batch = a.batch, entries = a.entries, table = copies(entries) * entries;
+    const int bits = a.bits;
+    Scratch scratch(table);
+    uint32_t *seen = reinterpret_cast<uint32_t *>(scratch.take(table));
+    for (size_t n = begin; n < end; ++n) {
+        Word *__restrict row = static_cast<Word *>(a.addresses) + n * batch;
+        const int64_t *wire = a.wires + n * a.fan_in;
+        const uint8_t *last = a.codes + wire[a.fan_in - 1] * batch;
+        for (size_t b = 0; b < batch; ++b) row[b] = last[b];
+        for (size_t f = a.fan_in - 1; f--;) {
+            const uint8_t *__restrict source = a.codes + wire[f] * batch;
+            if (bits == 1)
+                for (size_t b = 0; b < batch; ++b) row[b] = Word(row[b] + row[b] + source[b]);
+            else
+                for (size_t b = 0; b < batch; ++b) row[b] = Word(row[b] << bits | source[b]);
+        }
+        std::memset(seen, 0, 4 * table);
+        over_samples(batch, entries,
+                     [=](size_t b, size_t copy) { ++seen[copy * entries + row[b]]; });
+        add_copies(seen, entries);
+        float *count = a.counts + n * entries;
+        for (size_t e = 0; e < entries; ++e) count[e] = float(seen[e]);
+    }
+}
+
+#if defined(__SSSE3__) && !defined(__clang__)
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+
+// Sixteen samples at a time from a table of `kParts` times sixteen codes, by byte shuffles.
+template <size_t kParts>
+size_t shuffle_lookup(const uint8_t *table, const uint8_t *row, size_t batch, uint8_t *code) {
+    Bytes part[kParts];
+    std::memcpy(part, table, sizeof part);
+    size_t b = 0;
+    for (; b + 16 <= batch; b += 16) {
+        Bytes at;
+        std::memcpy(&at, row + b, 16);
+        const Bytes low = at & 15;
+        Bytes result = __builtin_shuffle(part[0], low);
+        for (size_t p = 1; p < kParts; ++p) {
+            const Bytes here = (Bytes)(at >= uint8_t(16 * p));
+            result = (result & ~here) | (__builtin_shuffle(part[p], low) & here);
+        }
+        std::memcpy(code + b, &result, 16);
+    }
+    return b;
+}
+#endif
+
+template <typename Word>
+void lookup(const Lookup &l, size_t begin, size_t end) {
+    const size_t batch = l.batch, entries = l.entries;
+    for (size_t n = begin; n < end; ++n) {
+        const uint8_t *table = l.table + n * entries;
+        const Word *row = static_cast<const Word *>(l.addresses) + n * batch;
+        uint8_t *__restrict code = l.codes + n * batch;
+        size_t b = 0;
+#if defined(__SSSE3__) && !defined(__clang__)
+        if constexpr (sizeof(Word) == 1) {
+            if (entries == 16) b = shuffle_lookup<1>(table, row, batch, code);
+            if (entries == 32) b = shuffle_lookup<2>(table, row, batch, code);
+            if (entries == 64) b = shuffle_lookup<4>(table, row, batch, code);
+        }
+#endif
+        for (; b < batch; ++b) code[b] = table[row[b]];
+    }
+}
+
+// x / step rounded to nearest, ties to even, within one of the bounds; not a number gives the
+// lower. The bounds are small: adding 1.5 * 2^23 leaves no bits behind the point.
+inline float rounded(float ratio, float low, float high) {
+    constexpr float magic = 12582912.0f;
+    float x = ratio > low ? ratio : low;
+    x = x < high ? x : high;
+    return (x + magic) - magic;
+}
+
+void quantise(const Quantise &q, size_t begin, size_t end) {
+    for (size_t n = begin; n < end; ++n) {
+        const float *table = q.table + n * q.entries, *count = q.counts + n * q.entries;
+        double sum = 0, squares = 0;
+        for (size_t e = 0; e < q.entries; ++e) sum += double(count[e]) * table[e];
+        const float mean = float(sum / q.batch);
+        for (size_t e = 0; e < q.entries; ++e) {
+            const float x = table[e] - mean;
+            squares += double(count[e]) * (x * x);
+        }
+        q.mean[n] = mean;
+        q.variance[n] = float(squares / q.batch);
+        const float scale = q.weight[n] / std::sqrt(q.variance[n] + q.eps), bias = q.bias[n];
+        uint8_t *code = q.codes + n * q.entries;
+        for (size_t e = 0; e < q.entries; ++e) {
+            const float ratio = ((table[e] - mean) * scale + bias) / q.step;
+            code[e] = uint8_t(int(rounded(ratio, q.q_min, q.q_max) - q.q_min));
+        }
+    }
+}
+
+template <typename Word>
+void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
+    const Quantise &q = a.forward;
+    const size_t entries = q.entries, table_size = copies(entries) * entries;
+    Scratch scratch(table_size);
+    float *sum = scratch.take(table_size);
+    for (size_t n = begin; n < end; ++n) {
+        const float *table = q.table + n * q.entries, *count = q.counts + n * q.entries;
+        const float *gradient = a.gradient + n * a.batch;
+        const Word *row = static_cast<const Word *>(a.addresses) + n * a.batch;
+        float *direct = a.direct + n * q.entries, *shared = a.shared + n * q.entries;
+        std::memset(sum, 0, 4 * table_size);
+        over_samples(a.batch, entries, [=](size_t b, size_t copy) {
+            sum[copy * entries + row[b]] += gradient[b];
+        });
+        add_copies(sum, q.entries);
+        const float mean = q.mean[n], bias = q.bias[n];
+        const float deviation = std::sqrt(q.variance[n] + q.eps), scale = q.weight[n] / deviation;
+        float bias_sum = 0, weight_sum = 0, step_sum = 0;
+        for (size_t e = 0; e < q.entries; ++e) {
+            const float x = table[e] - mean;
+            const float ratio = (x * scale + bias) / q.step;
+            const float code = rounded(ratio, q.q_min - 1, q.q_max + 1);
+            const bool inside = code >= q.q_min && code <= q.q_max;
+            const float clamped = code < q.q_min ? q.q_min : code > q.q_max ? q.q_max : code;
+            const float through = inside ? sum[e] : 0;
+            direct[e] = inside ? scale : 0;
+            bias_sum += through;
+            weight_sum += through * (x / deviation);
+            step_sum += sum[e] * (inside ? clamped - ratio : clamped);
+        }
+        a.bias_gradient[n] = bias_sum;
+        a.weight_gradient[n] = weight_sum;
+        a.step_gradient[n] = step_sum;
+        // What reaches an entry through the batch statistics, for each of its samples.
+        const float share = -scale / q.batch;
+        float *out = a.table_gradient + n * q.entries;
+        for (size_t e = 0; e < q.entries; ++e) {
+            shared[e] = share * (bias_sum + (table[e] - mean) / deviation * weight_sum);
+            out[e] = direct[e] * sum[e] + count[e] * shared[e];
+        }
+    }
+}
+
+// Eight samples at a time: each reads one contiguous row per eight digits, and a transposition
+// leaves one vector of samples per digit. `kLast` digits share the last eight columns with D and K.
+template <typename Word, size_t kLast>
+void gather_neuron(const Gather &g, size_t n, size_t from, size_t to) {
+    const size_t width = g.row, fan_in = g.fan_in;
+    const float *gradient = g.gradient + n * g.batch;
+    const float *rows = g.rows + n * g.entries * width;
+    const Word *address = static_cast<const Word *>(g.addresses) + n * g.batch;
+    float *result[16];
+    for (size_t f = 0; f < fan_in; ++f) result[f] = g.result + g.wires[n * fan_in + f] * g.batch;
+
+    size_t b = from;
+    const auto columns = [&](size_t first, Eight *v) {
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; ++i) v[i] = load<Eight>(rows + address[b + i] * width + first);
+        transpose(v);
+    };
+    const auto add = [&](size_t f, Eight value) {
+        store(result[f] + b, load<Eight>(result[f] + b) + value);
+    };
+    for (; b + 8 <= to; b += 8) {
+        Eight v[8];
+        columns(width - 8, v);
+        const Eight sample = load<Eight>(gradient + b) * v[6] + v[7];
+#pragma GCC unroll 8
+        for (size_t i = 0; i < kLast; ++i) add(width - 8 + i, sample * v[i]);
+        for (size_t first = 0; first + 8 < width; first += 8) {
+            columns(first, v);
+            for (size_t i = 0; i < 8 && first + i < fan_in; ++i) add(first + i, sample * v[i]);
+        }
+    }
+    for (; b < to; ++b) {
+        const float *row = rows + address[b] * width;
+        const float sample = gradient[b] * row[width - 2] + row[width - 1];
+        for (size_t f = 0; f < fan_in; ++f) result[f][b] += sample * row[f];
+    }
+}
+
+template <typename Word>
+void gather(const Gather &g, size_t begin, size_t end) {
+    static constexpr decltype(&gather_neuron<Word, 0>) parts[] = {
+        gather_neuron<Word, 0>, gather_neuron<Word, 1>, gather_neuron<Word, 2>,
+        gather_neuron<Word, 3>, gather_neuron<Word, 4>, gather_neuron<Word, 5>,
+        gather_neuron<Word, 6>};
+    const size_t before = g.row - 8, digits = g.fan_in > before ? g.fan_in - before : 0;
+    constexpr size_t tile = 512;  // larger ones drive the features' sums out of the cache
+    for (size_t from = begin; from < end; from += tile) {
+        const size_t to = end - from < tile ? end : from + tile;
+        for (size_t i = 0; i < g.features; ++i)
+            std::memset(g.result + i * g.batch + from, 0, 4 * (to - from));
+        for (size_t n = 0; n < g.neurons; ++n) parts[digits](g, n, from, to);
+    }
+}
+
+}  // namespace
+}  // namespace lutra
