@@ -177,23 +177,29 @@ void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
 
 // Eight samples at a time: each reads one contiguous row per eight digits, and a transposition
 // leaves one vector of samples per digit. `kLast` digits share the last eight columns with D and K.
+// A digit that is the first to reach its feature adds to `zeros`, so that no sum need be cleared.
 template <typename Word, size_t kLast>
-void gather_neuron(const Gather &g, size_t n, size_t from, size_t to) {
+void gather_neuron(const Gather &g, size_t n, size_t from, size_t to, const bool *first,
+                   const float *zeros) {
     const size_t width = g.row, fan_in = g.fan_in;
     const float *gradient = g.gradient + n * g.batch;
     const float *rows = g.rows + n * g.entries * width;
     const Word *address = static_cast<const Word *>(g.addresses) + n * g.batch;
     float *result[16];
-    for (size_t f = 0; f < fan_in; ++f) result[f] = g.result + g.wires[n * fan_in + f] * g.batch;
+    const float *before[16];
+    for (size_t f = 0; f < fan_in; ++f) {
+        result[f] = g.result + g.wires[n * fan_in + f] * g.batch;
+        before[f] = first[n * fan_in + f] ? zeros - from : result[f];
+    }
 
     size_t b = from;
-    const auto columns = [&](size_t first, Eight *v) {
+    const auto columns = [&](size_t digit, Eight *v) {
 #pragma GCC unroll 8
-        for (int i = 0; i < 8; ++i) v[i] = load<Eight>(rows + address[b + i] * width + first);
+        for (int i = 0; i < 8; ++i) v[i] = load<Eight>(rows + address[b + i] * width + digit);
         transpose(v);
     };
     const auto add = [&](size_t f, Eight value) {
-        store(result[f] + b, load<Eight>(result[f] + b) + value);
+        store(result[f] + b, load<Eight>(before[f] + b) + value);
     };
     for (; b + 8 <= to; b += 8) {
         Eight v[8];
@@ -201,15 +207,15 @@ void gather_neuron(const Gather &g, size_t n, size_t from, size_t to) {
         const Eight sample = load<Eight>(gradient + b) * v[6] + v[7];
 #pragma GCC unroll 8
         for (size_t i = 0; i < kLast; ++i) add(width - 8 + i, sample * v[i]);
-        for (size_t first = 0; first + 8 < width; first += 8) {
-            columns(first, v);
-            for (size_t i = 0; i < 8 && first + i < fan_in; ++i) add(first + i, sample * v[i]);
+        for (size_t digit = 0; digit + 8 < width; digit += 8) {
+            columns(digit, v);
+            for (size_t i = 0; i < 8 && digit + i < fan_in; ++i) add(digit + i, sample * v[i]);
         }
     }
     for (; b < to; ++b) {
         const float *row = rows + address[b] * width;
         const float sample = gradient[b] * row[width - 2] + row[width - 1];
-        for (size_t f = 0; f < fan_in; ++f) result[f][b] += sample * row[f];
+        for (size_t f = 0; f < fan_in; ++f) result[f][b] = before[f][b] + sample * row[f];
     }
 }
 
@@ -221,11 +227,19 @@ void gather(const Gather &g, size_t begin, size_t end) {
         gather_neuron<Word, 6>};
     const size_t before = g.row - 8, digits = g.fan_in > before ? g.fan_in - before : 0;
     constexpr size_t tile = 512;  // larger ones drive the features' sums out of the cache
+    const float zeros[tile] = {};
+    const size_t digits_in_all = g.neurons * g.fan_in;
+    Scratch scratch((digits_in_all + g.features) / 4 + 1);
+    bool *first = reinterpret_cast<bool *>(scratch.take(0)), *reached = first + digits_in_all;
+    for (size_t i = 0; i < digits_in_all; ++i) {
+        first[i] = !reached[g.wires[i]];
+        reached[g.wires[i]] = true;
+    }
     for (size_t from = begin; from < end; from += tile) {
         const size_t to = end - from < tile ? end : from + tile;
         for (size_t i = 0; i < g.features; ++i)
-            std::memset(g.result + i * g.batch + from, 0, 4 * (to - from));
-        for (size_t n = 0; n < g.neurons; ++n) parts[digits](g, n, from, to);
+            if (!reached[i]) std::memset(g.result + i * g.batch + from, 0, 4 * (to - from));
+        for (size_t n = 0; n < g.neurons; ++n) parts[digits](g, n, from, to, first, zeros);
     }
 }
 

@@ -136,7 +136,7 @@ def fit(
         while phase.step < steps:
             rate = learning_rate(config, phase.epoch * steps + phase.step, steps, phase.epochs)
             rows = order[phase.step * batch : (phase.step + 1) * batch]
-            xb = _distort(x[rows], data, config, phase)
+            xb = _distort(x.index_select(0, rows), data, config, phase)
             noise = _noise(config, phase)
             loss, correct = _step(model, xb, y[rows], optimizer, rate, noise, phase.penalty)
             if average is not None:
