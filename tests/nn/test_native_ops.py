@@ -47,6 +47,14 @@ def close(ours: Tensor, reference: Tensor) -> None:
     torch.testing.assert_close(ours, reference, rtol=2e-4, atol=2e-4)
 
 
+@given(st.integers(1, 200), st.integers(1, 200), st.sampled_from([torch.uint8, torch.int16]))
+def test_transpose_equals_torch(rows: int, columns: int, dtype: torch.dtype) -> None:
+    x = torch.arange(rows * columns).view(rows, columns).to(dtype)
+    assert torch.equal(native_ops.transpose(x), torch_ops.transpose(x))
+    part = x[:, columns // 2 :]  # not contiguous
+    assert torch.equal(native_ops.transpose(part), torch_ops.transpose(part))
+
+
 @given(shapes(), st.integers(1, 4), st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_operations_equal_torch(shape: dict[str, Any], out_bits: int, signed: bool) -> None:

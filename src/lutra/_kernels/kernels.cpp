@@ -18,6 +18,7 @@ const Kernels avx2 = {
 const Kernels portable = {
     "portable",
 #endif
+    transpose_bytes,
     {address<uint8_t>, address<uint16_t>},
     quantise,
     {quantise_backward<uint8_t>, quantise_backward<uint16_t>},

@@ -14,6 +14,12 @@
 
 namespace lutra {
 
+struct Transpose {
+    const uint8_t *x;         // [rows, columns]
+    size_t rows, columns;
+    uint8_t *result;          // out [columns, rows]
+};
+
 struct Address {
     const uint8_t *codes;     // [features, B]
     const int64_t *wires;     // [n, F]
@@ -76,6 +82,7 @@ struct SkipMlpBackward {
 
 struct Kernels {
     const char *name;
+    void (*transpose)(const Transpose &, size_t begin, size_t end);  // a range of columns
     void (*address[2])(const Address &, size_t begin, size_t end);
     void (*quantise)(const Quantise &, size_t begin, size_t end);
     void (*quantise_backward[2])(const QuantiseBackward &, size_t begin, size_t end);

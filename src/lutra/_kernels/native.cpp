@@ -90,6 +90,11 @@ NB_MODULE(_native, m) {
     m.def("threads", [] { return threads; });
     m.def("set_threads", [](int count) { threads = count < 1 ? 1 : count; });
 
+    m.def("transpose", [](uintptr_t x, size_t rows, size_t columns, uintptr_t result) {
+        const Transpose t{at<const uint8_t>(x), rows, columns, at<uint8_t>(result)};
+        over(columns, rows, [&](size_t begin, size_t end) { chosen->transpose(t, begin, end); }, 64);
+    });
+
     m.def("address", [](uintptr_t codes, uintptr_t wires, size_t neurons, size_t features,
                         size_t batch, size_t fan_in, int bits, uintptr_t addresses,
                         uintptr_t counts) {

@@ -10,6 +10,40 @@
 namespace lutra {
 namespace {
 
+// Sixteen rows of sixteen bytes become sixteen columns: four rounds of interleaving.
+inline void transpose(Bytes *v) {
+#pragma GCC unroll 4
+    for (int round = 0; round < 4; ++round) {
+        Bytes t[16];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; ++i) {
+            t[2 * i] = INTERLEAVE(v[i], v[i + 8], 0);
+            t[2 * i + 1] = INTERLEAVE(v[i], v[i + 8], 8);
+        }
+#pragma GCC unroll 16
+        for (int i = 0; i < 16; ++i) v[i] = t[i];
+    }
+}
+
+void transpose_bytes(const Transpose &t, size_t begin, size_t end) {
+    const size_t whole_rows = t.rows / 16 * 16, whole_columns = begin + (end - begin) / 16 * 16;
+    const auto one_by_one = [&](size_t row, size_t row_end, size_t column, size_t column_end) {
+        for (size_t c = column; c < column_end; ++c)
+            for (size_t r = row; r < row_end; ++r) t.result[c * t.rows + r] = t.x[r * t.columns + c];
+    };
+    for (size_t column = begin; column < whole_columns; column += 16)
+        for (size_t row = 0; row < whole_rows; row += 16) {
+            Bytes v[16];
+            for (size_t i = 0; i < 16; ++i)
+                std::memcpy(v + i, t.x + (row + i) * t.columns + column, 16);
+            transpose(v);
+            for (size_t i = 0; i < 16; ++i)
+                std::memcpy(t.result + (column + i) * t.rows + row, v + i, 16);
+        }
+    one_by_one(whole_rows, t.rows, begin, end);
+    one_by_one(0, whole_rows, whole_columns, end);
+}
+
 // Neighbouring samples often meet the same entry. Sums over samples therefore go to one of several
 // copies of a small table, so that none waits for the one before. The copy that a sample goes to
 // depends on its number alone.
@@ -59,8 +93,6 @@ void address(const Address &a, size_t begin, size_t end) {
 }
 
 #if defined(__SSSE3__) && !defined(__clang__)
-typedef uint8_t Bytes __attribute__((vector_size(16)));
-
 // Sixteen samples at a time from a table of `kParts` times sixteen codes, by byte shuffles.
 template <size_t kParts>
 size_t shuffle_lookup(const uint8_t *table, const uint8_t *row, size_t batch, uint8_t *code) {

@@ -68,6 +68,18 @@ typedef int32_t Lanes __attribute__((vector_size(32)));
 #define SHUFFLE(a, b, ...) __builtin_shuffle(a, b, Lanes{__VA_ARGS__})
 #endif
 
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+
+// The eight bytes from `i` on of a and b, in turn.
+#if defined(__clang__)
+#define SHUFFLE_BYTES(a, b, ...) __builtin_shufflevector(a, b, __VA_ARGS__)
+#else
+#define SHUFFLE_BYTES(a, b, ...) __builtin_shuffle(a, b, Bytes{__VA_ARGS__})
+#endif
+#define INTERLEAVE(a, b, i)                                                                     \
+    SHUFFLE_BYTES(a, b, i, i + 16, i + 1, i + 17, i + 2, i + 18, i + 3, i + 19, i + 4, i + 20, \
+                  i + 5, i + 21, i + 6, i + 22, i + 7, i + 23)
+
 // Eight rows of eight become eight columns.
 inline void transpose(Eight *v) {
     Eight t[8], s[8];

@@ -11,6 +11,7 @@ from lutra.nn._dense import DenseLayer
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._noise import BitFlips
 from lutra.nn._signal import Signal
+from lutra.nn._table_domain import operations
 from lutra.nn._table_layer import TableLayer
 
 __all__ = ["LutModel"]
@@ -63,7 +64,7 @@ class LutModel(nn.Module):
 
     def signal(self, raw: Tensor, noise: BitFlips | None = None) -> Signal:
         """Return the output codes and values, feature-major."""
-        signal = self.encoder(raw.T)
+        signal = self.encoder(operations(self.encoder.scale).transpose(raw))
         for number, level in enumerate(self.levels):
             signal = level(signal if noise is None or not number else noise(signal))
         return signal

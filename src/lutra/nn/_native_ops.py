@@ -4,14 +4,33 @@ import torch
 from torch import Tensor
 
 from lutra._kernels import native
+from lutra.nn import _torch_ops
 from lutra.nn._torch_ops import NormQuantise
 
-__all__ = ["address", "gather", "lookup", "quantise", "quantise_backward", "usable"]
+__all__ = [
+    "address",
+    "gather",
+    "lookup",
+    "quantise",
+    "quantise_backward",
+    "transpose",
+    "usable",
+]
 
 
 def usable(x: Tensor) -> bool:
     """Tell whether the native kernels can work on ``x``'s device and float type."""
     return native is not None and x.device.type == "cpu" and x.dtype == torch.float32
+
+
+def transpose(x: Tensor) -> Tensor:
+    """See `lutra.nn._torch_ops.transpose`; bytes by the kernel."""
+    if native is None or x.itemsize > 1:
+        return _torch_ops.transpose(x)
+    x = x.contiguous()
+    result = x.new_empty(x.shape[::-1])
+    native.transpose(pointer(x, x.dtype), *x.shape, pointer(result, x.dtype))
+    return result
 
 
 def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,15 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-__all__ = ["NormQuantise", "address", "gather", "lookup", "quantise", "quantise_backward"]
+__all__ = [
+    "NormQuantise",
+    "address",
+    "gather",
+    "lookup",
+    "quantise",
+    "quantise_backward",
+    "transpose",
+]
 
 
 class NormQuantise(NamedTuple):
@@ -24,6 +32,11 @@ class NormQuantise(NamedTuple):
     """Scalar."""
     q_min: int
     q_max: int
+
+
+def transpose(x: Tensor) -> Tensor:
+    """Return a matrix transposed, in order in memory: samples become the last axis."""
+    return x.T.contiguous()
 
 
 def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
