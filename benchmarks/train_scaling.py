@@ -97,8 +97,12 @@ def _kernels(peak: float, bandwidth: float, threads: int) -> dict[str, dict[str,
     weights = list(function.parameters())
     unit = n * HIDDEN * entries
     rows: dict[str, tuple[Callable[[], Any], float, float]] = {
-        # run, floating-point operations, bytes that must move
-        "address": (lambda: ops.address(codes, wires, 1), 0, n * batch * (FAN_IN + 2)),
+        # run, floating-point operations, bytes of every array read or written once
+        "address": (
+            lambda: ops.address(codes, wires, 1),
+            0,
+            (n + FEATURES) * batch + 4 * n * entries,
+        ),
         "table": (lambda: function.table(inputs), 4 * unit, 4 * n * HIDDEN * (FAN_IN + 2)),
         "quantise": (
             lambda: ops.quantise(values, counts, batch, output),
@@ -108,14 +112,14 @@ def _kernels(peak: float, bandwidth: float, threads: int) -> dict[str, dict[str,
         "lookup": (
             lambda: ops.lookup(table_codes, addresses),
             0,
-            2 * n * batch,
+            2 * n * batch + n * entries,
         ),
         "quantise_backward": (
             lambda: ops.quantise_backward(
                 gradient, addresses, values, counts, mean, variance, output
             ),
             n * batch,
-            n * batch * 6,
+            5 * n * batch + 20 * n * entries,
         ),
         "slopes": (
             lambda: function.slopes(inputs),
@@ -124,8 +128,8 @@ def _kernels(peak: float, bandwidth: float, threads: int) -> dict[str, dict[str,
         ),
         "gather": (
             lambda: ops.gather(gradient, direct, shared, slopes, addresses, wires, FEATURES),
-            2 * FAN_IN * n * batch,
-            n * batch * (6 + 8 * FAN_IN),
+            2 * (FAN_IN + 1) * n * batch,
+            (5 * n + 4 * FEATURES) * batch + 4 * n * entries * inputs.row,
         ),
         "table_backward": (
             lambda: torch.autograd.grad(table, weights, grid, retain_graph=True),
@@ -171,7 +175,7 @@ def _step(
     values.requires_grad_()
 
     def run() -> Tensor:
-        flow = Signal(codes, values, source.levels, 1)
+        flow = Signal(codes, source.levels, 1, values)
         for layer in layers:
             flow = layer(flow)
         flow.values.sum().backward()
