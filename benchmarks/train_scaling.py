@@ -17,7 +17,7 @@ from torch import Tensor
 
 from lutra._kernels import native
 from lutra.bench import record
-from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
+from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, _table_layer, random_wiring
 from lutra.nn import _native_ops as ops
 from lutra.nn._functions import Entries
 from lutra.nn._torch_ops import NormQuantise
@@ -39,6 +39,8 @@ def main() -> int:
         "levels": {n: _step(levels=n) for n in (1, 2, 4, 6)},
         "hidden": {n: _step(hidden=n) for n in (8, 16, 32, 64, 128)},
         "address_bits": {f: _step(fan_in=f) for f in (4, 6, 8, 10, 12)},
+        "address_bits_all_entries": {f: _step(fan_in=f, unique=False) for f in (8, 10, 11, 12)},
+        "address_bits_unique": {f: _step(fan_in=f, unique=True) for f in (8, 10, 11, 12)},
         "threads": {t: _step(threads=t) for t in range(1, cores + 1)},
     }
     slowest = max(kernels, key=lambda name: kernels[name]["milliseconds"])
@@ -155,10 +157,18 @@ def _step(
     hidden: int = HIDDEN,
     fan_in: int = FAN_IN,
     threads: int | None = None,
+    unique: bool | None = None,
 ) -> float:
-    """Return the milliseconds of one forward and backward pass of equal levels."""
+    """Return the milliseconds of one forward and backward pass of equal levels.
+
+    ``unique`` evaluates the entries that samples meet (True) or all of them (False) in place of
+    the layer's own choice.
+    """
     assert native is not None
     native.set_threads(threads or native.threads())
+    chosen = _table_layer.UNIQUE_ABOVE
+    if unique is not None:
+        _table_layer.UNIQUE_ABOVE = 0 if unique else 1 << 16
     draw = torch.Generator().manual_seed(0)
     layers = [
         TableLayer(
@@ -182,6 +192,7 @@ def _step(
         return flow.codes
 
     milliseconds = 1e3 * _time(run, 5)
+    _table_layer.UNIQUE_ABOVE = chosen
     sys.stderr.write(f"batch {batch}, {levels} levels, hidden {hidden}, fan-in {fan_in}: ")
     sys.stderr.write(f"{milliseconds:.1f} ms\n")
     return round(milliseconds, 2)

@@ -67,6 +67,14 @@ def test_operations_equal_torch(shape: dict[str, Any], out_bits: int, signed: bo
     assert torch.equal(addresses.long(), plain)
     assert torch.equal(counts, plain_counts)
 
+    for run in (native_ops, torch_ops):
+        numbers, met, chosen = run.unique_address(codes, wires, bits)
+        assert torch.equal(chosen.gather(1, numbers.long()), plain)
+        found = (met > 0).sum(1)
+        assert torch.equal(found, (plain_counts > 0).sum(1))
+        assert met.shape[1] == int(found.max())
+        assert torch.equal(met, torch.where(met > 0, plain_counts.gather(1, chosen), 0))
+
     quantiser = Quantiser(out_bits, signed)
     table = torch.randn(counts.shape, generator=draw)
     weight, bias = torch.randn(2, n, generator=draw)

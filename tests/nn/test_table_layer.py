@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
+from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, _table_layer, random_wiring
 
 
 @st.composite
@@ -64,15 +64,17 @@ def run(
     return seen, gradients, x.grad
 
 
-@given(cases())
-@settings(max_examples=80, deadline=None)
+@given(cases(), st.sampled_from([0.0, float("inf")]))
+@settings(max_examples=120, deadline=None)
 def test_equals_per_sample_evaluation(
-    case: tuple[TableLayer, TableLayer, Quantiser, Tensor],
+    case: tuple[TableLayer, TableLayer, Quantiser, Tensor], unique_above: float
 ) -> None:
     first, second, source, x = case
     tables, samples = [first, second], [copy.deepcopy(first), copy.deepcopy(second)]
     sources = source, copy.deepcopy(source)
-    a, a_gradients, a_input = run(tables, sources[0], x, samples=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_table_layer, "UNIQUE_ABOVE", unique_above)
+        a, a_gradients, a_input = run(tables, sources[0], x, samples=False)
     b, b_gradients, b_input = run(samples, sources[1], x, samples=True)
     for ours, reference in zip(a, b, strict=True):
         assert torch.equal(ours.codes, reference.codes)

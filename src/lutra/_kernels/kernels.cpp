@@ -20,6 +20,7 @@ const Kernels portable = {
 #endif
     transpose_bytes,
     {address<uint8_t>, address<uint16_t>},
+    unique_address,
     quantise,
     {quantise_backward<uint8_t>, quantise_backward<uint16_t>},
     {lookup<uint8_t>, lookup<uint16_t>},

@@ -29,6 +29,15 @@ struct Address {
     float *counts;            // out [n, E]
 };
 
+// Numbers the entries that the samples of a neuron meet, in the order of their first sample. Rows
+// have room for `room` entries; addresses are two bytes each, the entry's number.
+struct UniqueAddress {
+    Address address;              // counts [n, room], zero to begin with
+    size_t room;
+    int64_t *chosen;              // out [n, room], zero to begin with
+    uint32_t *found;              // out [n], how many
+};
+
 struct Quantise {
     const float *table, *counts;  // [n, E]
     const float *weight, *bias;   // [n], of the norm
@@ -84,6 +93,7 @@ struct Kernels {
     const char *name;
     void (*transpose)(const Transpose &, size_t begin, size_t end);  // a range of columns
     void (*address[2])(const Address &, size_t begin, size_t end);
+    void (*unique_address)(const UniqueAddress &, size_t begin, size_t end);
     void (*quantise)(const Quantise &, size_t begin, size_t end);
     void (*quantise_backward[2])(const QuantiseBackward &, size_t begin, size_t end);
     void (*lookup[2])(const Lookup &, size_t begin, size_t end);

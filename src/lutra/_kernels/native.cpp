@@ -52,6 +52,21 @@ void over(size_t size, size_t work_each, const Body &body, size_t multiple = 1) 
     parallel(size, size > least ? multiple : size, threads, body);
 }
 
+// Wires and codes that lead outside of an array are errors, not addresses.
+Address checked_address(uintptr_t codes, uintptr_t wires, size_t neurons, size_t features,
+                        size_t batch, size_t fan_in, int bits, uintptr_t addresses,
+                        uintptr_t counts) {
+    const Address a{at<const uint8_t>(codes), at<const int64_t>(wires), batch, fan_in,
+                    size_t(1) << (fan_in * bits), bits, at<void>(addresses), at<float>(counts)};
+    for (size_t i = 0; i < neurons * fan_in; ++i)
+        if (a.wires[i] < 0 || a.wires[i] >= int64_t(features))
+            throw nb::index_error("a wire reads a feature that does not exist");
+    uint8_t seen = 0;
+    for (size_t i = 0; i < features * batch; ++i) seen |= a.codes[i];
+    if (seen >> bits) throw nb::value_error("a code has more bits than its digit");
+    return a;
+}
+
 SkipMlp skip_mlp(uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
                  uintptr_t output_weight, uintptr_t skip_weight, size_t fan_in, size_t hidden,
                  int bits) {
@@ -98,18 +113,22 @@ NB_MODULE(_native, m) {
     m.def("address", [](uintptr_t codes, uintptr_t wires, size_t neurons, size_t features,
                         size_t batch, size_t fan_in, int bits, uintptr_t addresses,
                         uintptr_t counts) {
-        const Address a{at<const uint8_t>(codes), at<const int64_t>(wires), batch, fan_in,
-                        size_t(1) << (fan_in * bits), bits, at<void>(addresses),
-                        at<float>(counts)};
-        for (size_t i = 0; i < neurons * fan_in; ++i)
-            if (a.wires[i] < 0 || a.wires[i] >= int64_t(features))
-                throw nb::index_error("a wire reads a feature that does not exist");
-        uint8_t seen = 0;
-        for (size_t i = 0; i < features * batch; ++i) seen |= a.codes[i];
-        if (seen >> bits) throw nb::value_error("a code has more bits than its digit");
+        const Address a = checked_address(codes, wires, neurons, features, batch, fan_in, bits,
+                                          addresses, counts);
         over(neurons, fan_in * batch / 16 + batch + a.entries / 8,
              [&](size_t begin, size_t end) { chosen->address[wide(a.entries)](a, begin, end); });
     });
+
+    m.def("unique_address",
+          [](uintptr_t codes, uintptr_t wires, size_t neurons, size_t features, size_t batch,
+             size_t fan_in, int bits, uintptr_t addresses, uintptr_t counts, size_t room,
+             uintptr_t entries, uintptr_t found) {
+              const UniqueAddress u{checked_address(codes, wires, neurons, features, batch, fan_in,
+                                                    bits, addresses, counts),
+                                    room, at<int64_t>(entries), at<uint32_t>(found)};
+              over(neurons, (fan_in + 2) * batch,
+                   [&](size_t begin, size_t end) { chosen->unique_address(u, begin, end); });
+          });
 
     m.def("quantise", [](uintptr_t table, uintptr_t counts, uintptr_t weight, uintptr_t bias,
                          size_t neurons, size_t entries, float batch, float eps, float step,

@@ -65,30 +65,61 @@ inline void over_samples(size_t batch, size_t entries, const Body &body) {
     for (const size_t first = b; b < batch; ++b) body(b, copies(entries) == 8 ? b - first : 0);
 }
 
+// Writes one neuron's addresses: digit 0 in the lowest bits.
+template <typename Word>
+inline void pack(const Address &a, size_t n, Word *__restrict row) {
+    const size_t batch = a.batch;
+    const int bits = a.bits;
+    const int64_t *wire = a.wires + n * a.fan_in;
+    const uint8_t *last = a.codes + wire[a.fan_in - 1] * batch;
+    for (size_t b = 0; b < batch; ++b) row[b] = last[b];
+    for (size_t f = a.fan_in - 1; f--;) {
+        const uint8_t *__restrict source = a.codes + wire[f] * batch;
+        if (bits == 1)
+            for (size_t b = 0; b < batch; ++b) row[b] = Word(row[b] + row[b] + source[b]);
+        else
+            for (size_t b = 0; b < batch; ++b) row[b] = Word(row[b] << bits | source[b]);
+    }
+}
+
 template <typename Word>
 void address(const Address &a, size_t begin, size_t end) {
     const size_t batch = a.batch, entries = a.entries, table = copies(entries) * entries;
-    const int bits = a.bits;
     Scratch scratch(table);
     uint32_t *seen = reinterpret_cast<uint32_t *>(scratch.take(table));
     for (size_t n = begin; n < end; ++n) {
-        Word *__restrict row = static_cast<Word *>(a.addresses) + n * batch;
-        const int64_t *wire = a.wires + n * a.fan_in;
-        const uint8_t *last = a.codes + wire[a.fan_in - 1] * batch;
-        for (size_t b = 0; b < batch; ++b) row[b] = last[b];
-        for (size_t f = a.fan_in - 1; f--;) {
-            const uint8_t *__restrict source = a.codes + wire[f] * batch;
-            if (bits == 1)
-                for (size_t b = 0; b < batch; ++b) row[b] = Word(row[b] + row[b] + source[b]);
-            else
-                for (size_t b = 0; b < batch; ++b) row[b] = Word(row[b] << bits | source[b]);
-        }
+        Word *row = static_cast<Word *>(a.addresses) + n * batch;
+        pack(a, n, row);
         std::memset(seen, 0, 4 * table);
         over_samples(batch, entries,
                      [=](size_t b, size_t copy) { ++seen[copy * entries + row[b]]; });
         add_copies(seen, entries);
         float *count = a.counts + n * entries;
         for (size_t e = 0; e < entries; ++e) count[e] = float(seen[e]);
+    }
+}
+
+void unique_address(const UniqueAddress &u, size_t begin, size_t end) {
+    const Address &a = u.address;
+    Scratch scratch(a.entries);
+    uint32_t *number = reinterpret_cast<uint32_t *>(scratch.take(a.entries));  // from 1; 0: none yet
+    for (size_t n = begin; n < end; ++n) {
+        uint16_t *row = static_cast<uint16_t *>(a.addresses) + n * a.batch;
+        int64_t *chosen = u.chosen + n * u.room;
+        float *count = a.counts + n * u.room;
+        uint32_t found = 0;
+        pack(a, n, row);
+        for (size_t b = 0; b < a.batch; ++b) {
+            uint32_t &mine = number[row[b]];
+            if (!mine) {
+                chosen[found] = row[b];
+                mine = ++found;
+            }
+            row[b] = uint16_t(mine - 1);
+            count[mine - 1] += 1;
+        }
+        for (uint32_t i = 0; i < found; ++i) number[chosen[i]] = 0;
+        u.found[n] = found;
     }
 }
 

@@ -25,19 +25,26 @@ class Entries:
         Real value of every digit code. Shape (2**bits,).
     bits, fan_in
         Bits per digit, digits.
+    chosen
+        The entries to evaluate, an address each, for every neuron on its own; None for all of
+        them. Shape (n, E), where E counts the chosen ones alone.
     """
 
     levels: Tensor
     bits: int
     fan_in: int
+    chosen: Tensor | None = None
 
     @property
     def values(self) -> Tensor:
-        """Real value of each digit at each entry. Shape (1, F, E)."""
+        """Real value of each digit at each entry. Shape (1 or n, F, E)."""
         device = self.levels.device
-        entry = torch.arange(1 << (self.fan_in * self.bits), device=device)
+        if self.chosen is None:
+            entry = torch.arange(1 << (self.fan_in * self.bits), device=device)[None]
+        else:
+            entry = self.chosen
         shifts = torch.arange(self.fan_in, device=device)[:, None] * self.bits
-        return self.levels[(entry >> shifts) & ((1 << self.bits) - 1)][None]
+        return self.levels[(entry[:, None] >> shifts) & ((1 << self.bits) - 1)]
 
     @property
     def row(self) -> int:
@@ -60,7 +67,8 @@ class TableFunction(nn.Module):
         The columns from F on are undefined: the caller's to use.
         """
         with torch.enable_grad():
-            z = entries.values.repeat(self.neurons, 1, 1).requires_grad_()
+            z = entries.values
+            z = z.expand(self.neurons, *z.shape[1:]).clone().requires_grad_()
             slopes = torch.autograd.grad(self(z).sum(), z)[0].transpose(1, 2)
         return nn.functional.pad(slopes, (0, entries.row - entries.fan_in))
 
@@ -112,7 +120,7 @@ class SkipMlp(TableFunction):
 
     def table(self, entries: Entries) -> Tensor:
         """Evaluate every entry. Shape (n, E)."""
-        if not usable(entries.levels):
+        if not _native(entries):
             return super().table(entries)
         table = _SkipMlpTable.apply(entries.levels, entries.bits, *self._weights)
         assert isinstance(table, Tensor)
@@ -120,12 +128,22 @@ class SkipMlp(TableFunction):
 
     def slopes(self, entries: Entries) -> Tensor:
         """Return the derivative of each table value by digit f in column f. Shape (n, E, row)."""
-        if native is None or not usable(entries.levels):
-            return super().slopes(entries)
+        if native is None or not _native(entries):
+            return self._plain_slopes(entries)
         arguments = _arguments(entries.levels, entries.bits, self._weights)
         slopes = torch.empty(self.neurons, 1 << (entries.fan_in * entries.bits), entries.row)
         native.skip_mlp_slopes(*arguments, pointer(slopes), entries.row)
         return slopes
+
+    @torch.no_grad()
+    def _plain_slopes(self, entries: Entries) -> Tensor:
+        z = entries.values
+        z = z.expand(self.neurons, *z.shape[1:])
+        active = torch.baddbmm(self.hidden_bias, self.hidden_weight, z) > 0
+        slopes = torch.bmm(self.hidden_weight.mT, self.output_weight * active)
+        if self.skip_weight is not None:
+            slopes += self.skip_weight
+        return nn.functional.pad(slopes.mT, (0, entries.row - entries.fan_in))
 
     @property
     def _weights(self) -> tuple[Tensor | None, ...]:
@@ -160,6 +178,11 @@ class _SkipMlpTable(torch.autograd.Function):
         arguments = _arguments(levels, ctx.bits, weights)
         native.skip_mlp_backward(*arguments, pointer(gradient), *pointers)
         return None, None, *gradients
+
+
+def _native(entries: Entries) -> bool:
+    """Tell whether the kernels serve these entries; they make use of all entries' regularity."""
+    return entries.chosen is None and usable(entries.levels)
 
 
 def _arguments(levels: Tensor, bits: int, weights: Sequence[Tensor | None]) -> tuple[int, ...]:

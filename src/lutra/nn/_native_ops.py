@@ -14,6 +14,7 @@ __all__ = [
     "quantise",
     "quantise_backward",
     "transpose",
+    "unique_address",
     "usable",
 ]
 
@@ -49,6 +50,29 @@ def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
         pointer(counts),
     )
     return addresses, counts
+
+
+def unique_address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor, Tensor]:
+    """See `lutra.nn._torch_ops.unique_address`; numbered by first sample, not by address."""
+    assert native is not None
+    (n, fan_in), (features, batch) = wires.shape, codes.shape
+    codes, room = codes.contiguous(), min(batch, 1 << (fan_in * bits))
+    addresses = torch.empty(n, batch, dtype=torch.uint16)
+    counts, chosen = torch.zeros(n, room), torch.zeros(n, room, dtype=torch.int64)
+    found = torch.empty(n, dtype=torch.int32)
+    native.unique_address(
+        pointer(codes, torch.uint8),
+        pointer(wires, torch.int64),
+        *(n, features, batch, fan_in, bits),
+        pointer(addresses, torch.uint16),
+        pointer(counts),
+        room,
+        pointer(chosen, torch.int64),
+        pointer(found, torch.int32),
+    )
+    most = int(found.max())
+    addresses = addresses.to(_word(most))
+    return addresses, counts[:, :most].contiguous(), chosen[:, :most].contiguous()
 
 
 def quantise(

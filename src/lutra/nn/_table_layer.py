@@ -1,5 +1,7 @@
 """The one layer of every family: wiring + table function + norm + quantiser."""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -12,6 +14,12 @@ from lutra.nn._signal import Signal
 from lutra.nn._table_domain import Feed, Link, QuantisedLookup, operations
 
 __all__ = ["TableLayer"]
+
+UNIQUE_ABOVE = 3
+"""Entries per sample from which on a table is evaluated where samples meet it, not everywhere.
+
+Measured: ``lutra bench train-scaling``, figure ``unique``.
+"""
 
 
 class TableLayer(nn.Module):
@@ -66,11 +74,15 @@ class TableLayer(nn.Module):
     def forward(self, x: Signal) -> Signal:
         """Evaluate in the table domain."""
         run, quantiser = operations(x.levels), self.quantiser
-        addresses, counts = run.address(x.codes, self.wires, self.bits)
+        entries = Entries(x.levels, self.bits, self.wires.shape[1])
+        if self.training and self.entries > UNIQUE_ABOVE * x.codes.shape[1]:
+            addresses, counts, chosen = run.unique_address(x.codes, self.wires, self.bits)
+            entries = replace(entries, chosen=chosen)
+        else:
+            addresses, counts = run.address(x.codes, self.wires, self.bits)
         if not self.training:
             table = self.tables(x.levels).to(torch.uint8)
             return Signal(run.lookup(table, addresses), quantiser.levels, quantiser.bits)
-        entries = Entries(x.levels, self.bits, self.wires.shape[1])
         table = self.function.table(entries)
         link = Link(run, self.wires, addresses, counts, lambda: self.function.slopes(entries))
         if x.carrier is not None and x.carrier.requires_grad:
@@ -97,7 +109,7 @@ class TableLayer(nn.Module):
         levels
             Real value of every input code. Shape (2**bits,).
         """
-        table = self.function(Entries(levels, self.bits, self.wires.shape[1]).values)
+        table = self.function.table(Entries(levels, self.bits, self.wires.shape[1]))
         values = self.norm.normalise(table, self.norm.mean, self.norm.variance)
         return self.quantiser(values)[1].long()
 

@@ -17,6 +17,7 @@ __all__ = [
     "quantise",
     "quantise_backward",
     "transpose",
+    "unique_address",
 ]
 
 
@@ -55,13 +56,30 @@ def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
     -------
     Addresses (n, B), and how many samples meet each entry (n, E), float32.
     """
-    packed = codes[wires[:, 0]].to(torch.int32)
-    for digit in range(1, wires.shape[1]):
-        packed += codes[wires[:, digit]].to(torch.int32) << (digit * bits)
-    addresses = packed.long()
+    addresses = _pack(codes, wires, bits)
     entries = 1 << (wires.shape[1] * bits)
     counts = torch.bincount(_flat(addresses, entries), minlength=len(wires) * entries)
     return addresses, counts.view(len(wires), entries).float()
+
+
+def unique_address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor, Tensor]:
+    """As `address`, where few of the entries are met: number the ones that are.
+
+    Returns
+    -------
+    Each sample's entry by its number (n, B); how many samples meet it (n, U), float32; and its
+    address (n, U), int64. U is the greatest number of entries that a neuron meets; the rest of a
+    row is entry 0, met by none.
+    """
+    ordered, order = _pack(codes, wires, bits).sort(dim=1, stable=True)
+    fresh = torch.ones_like(ordered)
+    fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
+    number = fresh.cumsum(1) - 1
+    shape = len(wires), int(number.max()) + 1
+    chosen = ordered.new_zeros(shape).scatter_(1, number, ordered)
+    addresses = torch.empty_like(number).scatter_(1, order, number)
+    counts = torch.bincount(_flat(addresses, shape[1]), minlength=shape[0] * shape[1])
+    return addresses, counts.view(shape).float(), chosen
 
 
 def quantise(
@@ -146,6 +164,14 @@ def gather(
         else:
             result.index_add_(0, wires[:, digit], part)
     return result
+
+
+def _pack(codes: Tensor, wires: Tensor, bits: int) -> Tensor:
+    """Concatenate each neuron's digits. Shape (n, B), int64."""
+    packed = codes[wires[:, 0]].to(torch.int32)
+    for digit in range(1, wires.shape[1]):
+        packed += codes[wires[:, digit]].to(torch.int32) << (digit * bits)
+    return packed.long()
 
 
 def _ratio(
