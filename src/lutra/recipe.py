@@ -64,7 +64,9 @@ class DataConfig(_Section):
 class MappingConfig(_Section):
     """How the inputs of mapped levels are chosen."""
 
-    method: Literal["learned", "random"] = "learned"
+    method: Literal["learned", "random", "select", "regrow"] = "learned"
+    """From a dense phase; at random; or at random and changed while the tables train: each digit
+    selects among candidates, or the least of a neuron's inputs give way to better ones."""
     dense: Literal["full", "skip"] = "full"
     """What the dense phase trains: hidden layer and skip as published, or the skip alone."""
     epochs: Epochs = 25
@@ -72,6 +74,16 @@ class MappingConfig(_Section):
     """Strength of the exponential group regulariser."""
     rate: NotNegative = 0.03
     """Its exponent per unit of L1 norm, k; PolyLUT's lambda2 is 2**k."""
+    candidates: Annotated[int, Field(ge=2)] = 32
+    """Inputs that each digit selects among."""
+    selection_rate: Positive = 0.02
+    """How far a candidate's logit moves per observed step, against a first lead of 1."""
+    share: Fraction = 0.3
+    """Neurons that exchange an input at the first regrowth; later ones follow a cosine."""
+    every: Annotated[int, Field(ge=1)] = 50
+    """Steps between regrowths."""
+    until: Annotated[float, Field(gt=0, le=1)] = 0.7
+    """Share of the training after which the wiring is fixed."""
 
 
 class AugmentConfig(_Section):

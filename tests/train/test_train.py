@@ -61,25 +61,24 @@ def progress(*_):
     if seen == stop:
         os.kill(os.getpid(), signal.SIGKILL)
 
-train(parse_recipe(TINY), small(), 3, Path(sys.argv[1]), progress)
+mapping = {**TINY["mapping"], "method": sys.argv[3], "every": 12, "candidates": 5}
+train(parse_recipe({**TINY, "mapping": mapping}), small(), 3, Path(sys.argv[1]), progress)
 """
 
 
-def test_a_killed_run_resumes_to_the_same_bits(tmp_path: Path) -> None:
-    folder = tmp_path / "killed"
-
-    def run(stop: int) -> int:
-        command = [sys.executable, "-c", _KILLED, str(folder), str(stop)]
+@pytest.mark.parametrize("method", ["learned", "select", "regrow"])
+def test_a_killed_run_resumes_to_the_same_bits(method: str, tmp_path: Path) -> None:
+    def run(name: str, stop: int) -> int:
+        command = [sys.executable, "-c", _KILLED, str(tmp_path / name), str(stop), method]
         return subprocess.run(command, cwd=ROOT, timeout=300).returncode
 
-    assert run(7) == -signal.SIGKILL  # in the dense phase
-    assert run(20) == -signal.SIGKILL  # in the first epoch of the sparse one
-    assert run(17) == -signal.SIGKILL  # in the second
-    assert run(-1) == 0
-    whole = tmp_path / "whole"
-    command = [sys.executable, "-c", _KILLED, str(whole), "-1"]
-    subprocess.run(command, cwd=ROOT, timeout=300, check=True)
-    assert weights(folder) == weights(whole)
+    if method == "learned":
+        assert run("killed", 7) == -signal.SIGKILL  # in the dense phase
+    assert run("killed", 20) == -signal.SIGKILL  # in the first epoch of the sparse one
+    assert run("killed", 17) == -signal.SIGKILL  # in the second
+    assert run("killed", -1) == 0
+    assert run("whole", -1) == 0
+    assert weights(tmp_path / "killed") == weights(tmp_path / "whole")
 
 
 def weights(folder: Path) -> dict[str, bytes]:

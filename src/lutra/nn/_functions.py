@@ -61,6 +61,13 @@ class TableFunction(nn.Module):
         """Evaluate every entry, differentiable in the parameters. Shape (n, E)."""
         return self(entries.values)
 
+    def by_digit(self) -> list[tuple[nn.Parameter, int]]:
+        """Return the parameters (n, ...) with an axis of digits, and that axis.
+
+        Setting them to zero at one neuron and digit must make that digit without effect.
+        """
+        raise NotImplementedError
+
     def slopes(self, entries: Entries) -> Tensor:
         """Return the derivative of each table value by digit f in column f. Shape (n, E, row).
 
@@ -117,6 +124,11 @@ class SkipMlp(TableFunction):
         if self.skip_weight is not None:
             result = result + (self.skip_weight * z).sum(dim=1)
         return result
+
+    def by_digit(self) -> list[tuple[nn.Parameter, int]]:
+        """Return hidden and skip weights."""
+        skip = [] if self.skip_weight is None else [(self.skip_weight, 1)]
+        return [(self.hidden_weight, 2), *skip]
 
     def table(self, entries: Entries) -> Tensor:
         """Evaluate every entry. Shape (n, E)."""

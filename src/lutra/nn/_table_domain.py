@@ -25,9 +25,13 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from lutra.nn import _native_ops, _torch_ops
+from lutra.nn._signal import Signal
 from lutra.nn._torch_ops import NormQuantise
 
-__all__ = ["Feed", "Link", "QuantisedLookup", "operations"]
+__all__ = ["Feed", "Link", "Observer", "QuantisedLookup", "operations"]
+
+Observer = Callable[[Signal, Tensor, "Link"], None]
+"""Called in a backward pass with a layer's input and its samples' table gradients (n, B)."""
 
 
 def operations(x: Tensor) -> ModuleType:
@@ -48,6 +52,7 @@ class Link:
     """(n, E) samples at every entry."""
     slopes: Callable[[], Tensor]
     """P, see `lutra.nn._functions.TableFunction.slopes`."""
+    observer: Callable[[Tensor, "Link"], None] | None = None
     mean: Tensor = field(init=False)
     """Batch statistics, (n,); set by the forward pass of `QuantisedLookup`."""
     variance: Tensor = field(init=False)
@@ -90,6 +95,9 @@ class QuantisedLookup(torch.autograd.Function):
             gradient, link.addresses, ctx.table, link.counts, link.mean, link.variance, ctx.output
         )
         link.gradients = gradient, direct, shared
+        if link.observer is not None:
+            at = link.addresses.long()
+            link.observer(gradient * direct.gather(1, at) + shared.gather(1, at), link)
         return *gradients, None, None, None, None
 
 

@@ -1,6 +1,7 @@
 """The one layer of every family: wiring + table function + norm + quantiser."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from lutra.nn._functions import Entries, TableFunction
 from lutra.nn._norm import BatchNorm
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
-from lutra.nn._table_domain import Feed, Link, QuantisedLookup, operations
+from lutra.nn._table_domain import Feed, Link, Observer, QuantisedLookup, operations
 
 __all__ = ["TableLayer"]
 
@@ -65,6 +66,7 @@ class TableLayer(nn.Module):
         self.function = function
         self.norm = BatchNorm(len(wires))
         self.quantiser = quantiser
+        self.observer: Observer | None = None
 
     @property
     def entries(self) -> int:
@@ -85,6 +87,8 @@ class TableLayer(nn.Module):
             return Signal(run.lookup(table, addresses), quantiser.levels, quantiser.bits)
         table = self.function.table(entries)
         link = Link(run, self.wires, addresses, counts, lambda: self.function.slopes(entries))
+        if self.observer is not None:
+            link.observer = partial(self.observer, x)
         if x.carrier is not None and x.carrier.requires_grad:
             table = Feed.apply(table, x.carrier, link)
         carrier, codes = QuantisedLookup.apply(  # pyright: ignore[reportGeneralTypeIssues]

@@ -31,6 +31,7 @@ from lutra.train._checkpoint import (
     unpack_optimizer,
 )
 from lutra.train._random import generator
+from lutra.train._rewire import Rewiring
 from lutra.train._schedule import learning_rate
 
 __all__ = ["Phase", "Progress", "accuracy", "fit"]
@@ -55,6 +56,8 @@ class Phase:
         Length, seed of every draw, and the fingerprint that a checkpoint must carry.
     penalty
         Added to the loss, e.g. the group regulariser.
+    rewiring
+        Changes the wiring during the training.
     """
 
     name: str
@@ -63,6 +66,7 @@ class Phase:
     seed: int
     digest: str
     penalty: Callable[[], Tensor] | None = None
+    rewiring: Rewiring | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float = -1.0
     epoch: int = 0
@@ -134,11 +138,16 @@ def fit(
     while phase.epoch < phase.epochs:
         order = torch.randperm(len(y), generator=generator(phase.seed, "order", phase.epoch))
         while phase.step < steps:
-            rate = learning_rate(config, phase.epoch * steps + phase.step, steps, phase.epochs)
+            step = phase.epoch * steps + phase.step
+            rate = learning_rate(config, step, steps, phase.epochs)
             rows = order[phase.step * batch : (phase.step + 1) * batch]
             xb = _distort(x.index_select(0, rows), data, config, phase)
             noise = _noise(config, phase)
+            if phase.rewiring is not None:
+                phase.rewiring.prepare(step, phase.epochs * steps)
             loss, correct = _step(model, xb, y[rows], optimizer, rate, noise, phase.penalty)
+            if phase.rewiring is not None:
+                phase.rewiring.apply(step, phase.epochs * steps, optimizer)
             if average is not None:
                 _average(average, model, config.ema)
             phase.sums[0] += loss
@@ -147,8 +156,7 @@ def fit(
             phase.seconds = before + time.monotonic() - started
             if progress is not None:
                 newest = phase.history[-1] if phase.history else {}
-                done = phase.epoch * steps + phase.step
-                progress(phase.name, done, phase.epochs * steps, newest)
+                progress(phase.name, step + 1, phase.epochs * steps, newest)
             if time.monotonic() > due and phase.step < steps:
                 due = _save(phase, model, optimizer, average)
         kept = average or model
@@ -244,6 +252,8 @@ def _average(average: LutModel, model: LutModel, decay: float) -> None:
     for old, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
         if old.is_floating_point():
             old.lerp_(new, 1 - decay)
+        else:  # wires
+            old.copy_(new)
 
 
 def _save(
@@ -258,6 +268,8 @@ def _save(
     tensors |= pack_optimizer(optimizer)
     if average is not None:
         tensors |= {f"average.{key}": value for key, value in average.state_dict().items()}
+    if phase.rewiring is not None:
+        tensors |= {f"rewiring.{key}": value for key, value in phase.rewiring.state().items()}
     keys = ("digest", "epoch", "step", "sums", "best", "seconds", "history")
     save_state(phase.checkpoint, tensors, {key: getattr(phase, key) for key in keys})
     ended = time.monotonic()
@@ -277,6 +289,9 @@ def _resume(
     unpack_optimizer(optimizer, tensors)
     if average is not None:
         unpack(average, tensors, "average.", phase.checkpoint)
+    if phase.rewiring is not None:
+        state = {k: v for k, v in tensors.items() if k.startswith("rewiring.")}
+        phase.rewiring.load({k.removeprefix("rewiring."): v for k, v in state.items()})
     for key in ("epoch", "step", "sums", "best", "seconds", "history"):
         setattr(phase, key, header[key])
     _write_log(phase)

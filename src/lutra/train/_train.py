@@ -13,6 +13,7 @@ from lutra.recipe import Recipe
 from lutra.train._checkpoint import load_state, save_state, unpack
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._random import generator
+from lutra.train._rewire import rewiring
 from lutra.train._threads import cores_for
 
 __all__ = ["build", "restore", "train"]
@@ -52,6 +53,7 @@ def train(
     phase = Phase("train", folder, recipe.train.epochs, seed, digest)
     if recipe.mapping.method == "learned" and not phase.checkpoint.exists():
         model = build(recipe, data, seed, _learn_wiring(recipe, data, seed, folder, progress))
+    phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
     with cores_for(model):
         return fit(model, data, recipe.train, phase, progress)
 

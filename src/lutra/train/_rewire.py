@@ -1,0 +1,207 @@
+"""Wiring that changes while the tables train; a checkpoint holds its state.
+
+Both kinds need the gradient h of each sample's table value, which `lutra.nn.TableLayer.observer`
+hands out in the backward pass.
+"""
+
+import math
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lutra.nn import LutModel, Signal, TableLayer
+from lutra.nn._table_domain import Link
+from lutra.recipe import MappingConfig, Recipe
+
+__all__ = ["Regrow", "Rewiring", "Select", "rewiring"]
+
+_WINDOW = 10
+"""Steps before a regrowth over which it averages."""
+_SELECT_EVERY = 2
+"""Steps between two that selection observes."""
+
+
+class Rewiring:
+    """Changes the wires of some layers of a model during its training.
+
+    Parameters
+    ----------
+    layers
+        The mapped ones.
+    config
+        When, and how much.
+    """
+
+    def __init__(self, layers: dict[str, TableLayer], config: MappingConfig) -> None:
+        self.layers, self.config = layers, config
+
+    def prepare(self, step: int, steps: int) -> None:
+        """Say, before step ``step`` of ``steps``, whether to observe it."""
+        raise NotImplementedError
+
+    def apply(self, step: int, steps: int, optimizer: torch.optim.Optimizer) -> None:
+        """Rewire after a step where one is due."""
+        raise NotImplementedError
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what a checkpoint must hold, by name."""
+        raise NotImplementedError
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state`."""
+        raise NotImplementedError
+
+    def _left(self, step: int, steps: int) -> float:
+        """Return the share of the rewiring that is still to come, from 1 to 0."""
+        return max(0.0, 1 - step / (self.config.until * steps))
+
+    def _observe(self, watch: Callable[[str, Signal, Tensor, Link], None] | None) -> None:
+        for name, layer in self.layers.items():
+            layer.observer = None if watch is None else partial(watch, name)
+
+
+class Regrow(Rewiring):
+    """Prune and regrow at exact fan-in, as SparseLUT (arXiv 2503.12829) does: not greedily.
+
+    Every so many steps the neurons whose least important digit matters least give it up for the
+    input that would change the loss most, by its gradient, as if it had entered with weight zero.
+    A digit matters as much as the table slopes by it, over the samples met, in units of the
+    neuron's deviation.
+    """
+
+    def __init__(self, layers: dict[str, TableLayer], config: MappingConfig) -> None:
+        super().__init__(layers, config)
+        self.sums: dict[str, Tensor] = {}
+
+    def prepare(self, step: int, steps: int) -> None:
+        """Observe the window before each regrowth."""
+        near = step % self.config.every >= self.config.every - _WINDOW
+        self._observe(self._watch if near and self._left(step, steps) else None)
+
+    def _watch(self, name: str, x: Signal, h: Tensor, link: Link) -> None:
+        self._add(f"{name}.score", h @ x.values.detach().T)
+        slopes = link.slopes()[:, :, : link.wires.shape[1]].abs()
+        deviation = (link.variance + 1e-5).sqrt()[:, None]
+        met = torch.einsum("nef,ne->nf", slopes, link.counts.to(slopes))
+        self._add(f"{name}.importance", met / deviation)
+
+    def _add(self, name: str, value: Tensor) -> None:
+        self.sums[name] = self.sums[name] + value if name in self.sums else value
+
+    @torch.no_grad()
+    def apply(self, step: int, steps: int, optimizer: torch.optim.Optimizer) -> None:
+        """Exchange one digit of the chosen neurons."""
+        if (step + 1) % self.config.every or not self.sums:
+            return
+        share = self.config.share * 0.5 * (1 - math.cos(math.pi * self._left(step, steps)))
+        for name, layer in self.layers.items():
+            score = self.sums[f"{name}.score"].abs().scatter(1, layer.wires, -1.0)
+            least, digit = self.sums[f"{name}.importance"].min(1)
+            rows = least.argsort(stable=True)[: int(share * len(least))]
+            layer.wires[rows, digit[rows]] = score[rows].argmax(1)
+            _forget(layer, rows, digit[rows], optimizer)
+        self.sums.clear()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the sums of a window under way."""
+        return dict(self.sums)
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state`."""
+        self.sums = dict(state)
+
+
+class Select(Rewiring):
+    """Each digit selects one of its candidates; straight-through, trained with the tables.
+
+    Every candidate has a logit and the greatest is wired (LILogicNet, arXiv 2511.12340; Mommen et
+    al., arXiv 2507.06173). A logit's gradient is what the loss would gain if its candidate took the
+    digit's place: sum over samples of ``h * P_f * (x_candidate - x_wired)``, P_f being the slope of
+    the table by the digit. It is scaled to unit mean square per digit, since the slopes of one
+    digit say nothing about another's.
+    """
+
+    def __init__(
+        self, layers: dict[str, TableLayer], config: MappingConfig, features: dict[str, int],
+        generator: torch.Generator,
+    ) -> None:  # fmt: skip
+        super().__init__(layers, config)
+        self.logits: dict[str, Tensor] = {}
+        self.candidates: dict[str, Tensor] = {}
+        for name, layer in layers.items():
+            n, fan_in = layer.wires.shape
+            count = min(config.candidates, features[name])
+            order = torch.rand(n, fan_in, features[name], generator=generator)
+            order.scatter_(2, layer.wires[:, :, None], 2.0)  # the wired one comes first
+            self.candidates[name] = order.topk(count, dim=2).indices
+            self.logits[name] = torch.zeros(n, fan_in, count)
+            self.logits[name][:, :, 0] = 1.0
+        self._rate = 0.0
+
+    def prepare(self, step: int, steps: int) -> None:
+        """Observe every other step until the wiring is fixed."""
+        self._rate = self.config.selection_rate * self._left(step, steps)
+        due = self._rate and step % _SELECT_EVERY == 0
+        self._observe(self._watch if due else None)
+
+    def _watch(self, name: str, x: Signal, h: Tensor, link: Link) -> None:
+        slopes, at = link.slopes(), link.addresses.long()
+        values = x.values.detach().T.contiguous()
+        for digit in range(link.wires.shape[1]):
+            gain = (h * slopes[:, :, digit].gather(1, at)) @ values
+            gain -= gain.gather(1, link.wires[:, digit : digit + 1])
+            gain = gain.gather(1, self.candidates[name][:, digit])
+            gain /= gain.square().mean(1, keepdim=True).sqrt() + 1e-12
+            self.logits[name][:, digit].sub_(gain, alpha=self._rate)
+
+    @torch.no_grad()
+    def apply(self, step: int, steps: int, optimizer: torch.optim.Optimizer) -> None:
+        """Wire the greatest logit of each digit, an input once per neuron."""
+        if not self._rate or step % _SELECT_EVERY:
+            return
+        for name, layer in self.layers.items():
+            logits, candidates, wires = self.logits[name], self.candidates[name], layer.wires
+            for digit in range(wires.shape[1]):
+                others = torch.cat([wires[:, :digit], wires[:, digit + 1 :]], dim=1)
+                taken = (candidates[:, digit, :, None] == others[:, None]).any(2)
+                best = logits[:, digit].masked_fill(taken, -math.inf).argmax(1, keepdim=True)
+                wires[:, digit] = candidates[:, digit].gather(1, best).squeeze(1)
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the logits; the candidates follow from the seed."""
+        return self.logits
+
+    def load(self, state: dict[str, Tensor]) -> None:
+        """Go on from `state`."""
+        self.logits = dict(state)
+
+
+def rewiring(recipe: Recipe, model: LutModel, generator: torch.Generator) -> Rewiring | None:
+    """Return what changes the wires of ``model`` during training, None where nothing does."""
+    kind = recipe.mapping.method
+    if kind not in ("select", "regrow"):
+        return None
+    layers: dict[str, TableLayer] = {}
+    features: dict[str, int] = {}
+    for number, level in enumerate(model.levels):
+        assert isinstance(level, TableLayer)
+        if number in recipe.model.mapped_levels():
+            layers[str(number)] = level
+            before: Any = model.levels[number - 1] if number else None
+            features[str(number)] = len(before.wires) if number else len(model.encoder.scale)
+    if kind == "regrow":
+        return Regrow(layers, recipe.mapping)
+    return Select(layers, recipe.mapping, features, generator)
+
+
+def _forget(
+    layer: TableLayer, rows: Tensor, digits: Tensor, optimizer: torch.optim.Optimizer
+) -> None:
+    """Let an exchanged digit begin without effect and without the optimizer's memory of it."""
+    for parameter, axis in layer.function.by_digit():
+        state = optimizer.state[parameter]
+        for tensor in (parameter.data, state["exp_avg"], state["exp_avg_sq"]):
+            tensor.movedim(axis, 1)[rows, digits] = 0

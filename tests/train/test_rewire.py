@@ -1,0 +1,122 @@
+"""Rewiring moves wires by the true gradients, keeps neurons' inputs distinct, and ends in time."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from lutra.data import Dataset
+from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
+from lutra.recipe import MappingConfig, parse_recipe
+from lutra.train import build
+from lutra.train._loop import _step
+from lutra.train._rewire import Regrow, Rewiring, Select, rewiring
+
+NEURONS, FAN_IN, FEATURES = 7, 3, 9
+
+
+def parts() -> tuple[TableLayer, Signal, Tensor]:
+    draw = torch.Generator().manual_seed(4)
+    layer = TableLayer(
+        random_wiring(NEURONS, FAN_IN, FEATURES, draw),
+        2,
+        SkipMlp(NEURONS, FAN_IN, 5, True, draw),
+        Quantiser(2, True),
+    ).double()
+    source = Quantiser(2, True).double()
+    values, codes = source(torch.randn(FEATURES, 60, generator=draw).double())
+    target = torch.randn(NEURONS, 60, generator=draw).double()
+    return layer, Signal(codes, source.levels, 2, values.requires_grad_()), target
+
+
+def samples(layer: TableLayer, z: Tensor, extra: Tensor) -> Tensor:
+    """The layer on digit values (n, F, B), sample by sample; ``extra`` joins the table value."""
+    return layer.quantiser(layer.norm(layer.function(z) + extra))[0]
+
+
+def observed(rewire: Rewiring, layer: TableLayer, flow: Signal, target: Tensor) -> None:
+    rewire.prepare(40, 100)
+    (layer(flow).values * target).sum().backward()
+
+
+def test_a_regrowth_score_is_the_gradient_of_a_new_skip_weight() -> None:
+    layer, flow, target = parts()
+    rewire = Regrow({"0": layer}, MappingConfig(method="regrow", every=50))
+    observed(rewire, layer, flow, target)
+    weight = torch.zeros(NEURONS, FEATURES, dtype=torch.float64, requires_grad=True)
+    result = samples(layer, flow.values[layer.wires], weight @ flow.values)
+    (expected,) = torch.autograd.grad((result * target).sum(), weight)
+    torch.testing.assert_close(rewire.sums["0.score"], expected)
+
+
+def test_a_selection_gradient_is_that_of_a_candidate_in_the_digits_place() -> None:
+    layer, flow, target = parts()
+    config = MappingConfig(method="select", candidates=4, selection_rate=1.0, until=1.0)
+    rewire = Select({"0": layer}, config, {"0": FEATURES}, torch.Generator().manual_seed(1))
+    before, candidates = rewire.logits["0"].clone(), rewire.candidates["0"]
+    assert torch.equal(candidates[:, :, 0], layer.wires)
+    observed(rewire, layer, flow, target)
+
+    z = flow.values[layer.wires]
+    mix = torch.zeros(NEURONS, FAN_IN, 4, dtype=torch.float64, requires_grad=True)
+    change = torch.einsum("nfk,nfkb->nfb", mix, flow.values[candidates] - z[:, :, None])
+    (gain,) = torch.autograd.grad((samples(layer, z + change, z[:, 0] * 0) * target).sum(), mix)
+    gain = gain / gain.square().mean(2, keepdim=True).sqrt()
+    torch.testing.assert_close(
+        before - rewire.logits["0"], 0.6 * gain.float(), rtol=1e-4, atol=1e-5
+    )
+
+
+@pytest.mark.parametrize("method", ["select", "regrow"])
+def test_wires_change_until_they_are_fixed(
+    method: str, tiny_content: dict[str, Any], small_mnist: Dataset
+) -> None:
+    tiny_content["mapping"] = {
+        "method": method, "every": 11, "until": 0.5, "candidates": 20, "selection_rate": 0.3,
+    }  # fmt: skip
+    recipe = parse_recipe(tiny_content)
+    model = build(recipe, small_mnist, 0)
+    rewire = rewiring(recipe, model, torch.Generator().manual_seed(0))
+    assert rewire is not None
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
+    x, y = torch.from_numpy(small_mnist.train.x), torch.from_numpy(small_mnist.train.y)
+    wires = [level.wires for level in model.levels]  # pyright: ignore[reportAttributeAccessIssue]
+    start, middle = [w.clone() for w in wires], []
+    for step in range(60):
+        if step == 30:
+            middle = [w.clone() for w in wires]
+        rewire.prepare(step, 60)
+        _step(model, x[:200], y[:200], optimizer, 1e-2, None, None)
+        rewire.apply(step, 60, optimizer)
+    mapped = recipe.model.mapped_levels()
+    for number, (before, then, now) in enumerate(zip(start, middle, wires, strict=True)):
+        assert torch.equal(then, now)
+        assert torch.equal(before, now) == (number not in mapped)
+        assert all(len(set(row)) == len(row) for row in now.tolist())
+
+
+@pytest.mark.parametrize("method", ["learned", "random"])
+def test_other_methods_leave_the_wires(
+    method: str, tiny_content: dict[str, Any], small_mnist: Dataset
+) -> None:
+    tiny_content["mapping"]["method"] = method
+    recipe = parse_recipe(tiny_content)
+    assert rewiring(recipe, build(recipe, small_mnist, 0), torch.Generator()) is None
+
+
+def test_an_exchanged_digit_begins_without_effect() -> None:
+    layer, flow, target = parts()
+    rewire = Regrow({"0": layer}, MappingConfig(method="regrow", every=41, share=0.99, until=1.0))
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-2)
+    observed(rewire, layer, flow, target)
+    optimizer.step()
+    before = layer.wires.clone()
+    rewire.apply(40, 100, optimizer)
+    rows, digits = (before != layer.wires).nonzero(as_tuple=True)
+    assert len(rows) == int(0.99 * 0.5 * (1 - torch.cos(torch.tensor(0.6 * torch.pi))) * NEURONS)
+    for parameter, axis in layer.function.by_digit():
+        state = optimizer.state[parameter]
+        for tensor in (parameter, state["exp_avg"], state["exp_avg_sq"]):
+            assert not tensor.movedim(axis, 1)[rows, digits].any()
+            assert tensor.any()
