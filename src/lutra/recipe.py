@@ -20,6 +20,7 @@ from lutra.nn.families import NeuraLutAssemble
 __all__ = [
     "AugmentConfig",
     "DataConfig",
+    "DistillConfig",
     "HardwareConfig",
     "MappingConfig",
     "Recipe",
@@ -64,9 +65,10 @@ class DataConfig(_Section):
 class MappingConfig(_Section):
     """How the inputs of mapped levels are chosen."""
 
-    method: Literal["learned", "random", "select", "regrow"] = "learned"
-    """From a dense phase; at random; or at random and changed while the tables train: each digit
-    selects among candidates, or the least of a neuron's inputs give way to better ones."""
+    method: Literal["learned", "local", "random", "select", "regrow"] = "learned"
+    """From a dense phase; for images, each tree from a window of its own; at random; or at random
+    and changed while the tables train: each digit selects among candidates, or the least of a
+    neuron's inputs give way to better ones."""
     dense: Literal["full", "skip"] = "full"
     """What the dense phase trains: hidden layer and skip as published, or the skip alone."""
     epochs: Epochs = 25
@@ -74,6 +76,8 @@ class MappingConfig(_Section):
     """Strength of the exponential group regulariser."""
     rate: NotNegative = 0.03
     """Its exponent per unit of L1 norm, k; PolyLUT's lambda2 is 2**k."""
+    window: Annotated[int, Field(ge=1)] = 9
+    """Side of a window of ``local``, pixels."""
     candidates: Annotated[int, Field(ge=2)] = 32
     """Inputs that each digit selects among."""
     selection_rate: Positive = 0.02
@@ -106,6 +110,17 @@ class AugmentConfig(_Section):
         return max(self.shift, self.rotate, self.scale, self.elastic) > 0
 
 
+class DistillConfig(_Section):
+    """Learning from a dense teacher, which is trained first on the same rows."""
+
+    weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the teacher's scores in the loss; 0 for no teacher."""
+    temperature: Positive = 3.0
+    """Divisor of both sides' logits where they are compared."""
+    epochs: Epochs = 6
+    """Length of the teacher's training."""
+
+
 class TrainConfig(_Section):
     """The training loop; defaults are the LogicNets lineage's."""
 
@@ -128,6 +143,7 @@ class TrainConfig(_Section):
     """Checkpoint kept: best on validation, or the last."""
     seed: Annotated[int, Field(ge=0)] = 0
     augment: AugmentConfig = AugmentConfig()
+    distill: DistillConfig = DistillConfig()
 
 
 class HardwareConfig(_Section):

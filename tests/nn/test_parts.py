@@ -5,7 +5,15 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lutra.nn import DenseLayer, Quantiser, Signal, SkipMlp, random_wiring, tree_wiring
+from lutra.nn import (
+    DenseLayer,
+    Quantiser,
+    Signal,
+    SkipMlp,
+    local_wiring,
+    random_wiring,
+    tree_wiring,
+)
 
 
 @given(st.integers(1, 8), st.booleans(), st.floats(0.1, 5.0), st.integers(0, 2**31))
@@ -61,6 +69,46 @@ def test_random_wiring_is_distinct_in_range_and_seeded(
 def test_random_wiring_needs_enough_features() -> None:
     with pytest.raises(ValueError, match="exceeds the 3 features"):
         random_wiring(2, 4, 3)
+
+
+@given(
+    trees=st.integers(1, 6),
+    leaves=st.integers(1, 8),
+    fan_in=st.integers(1, 6),
+    image=st.tuples(st.integers(7, 12), st.integers(7, 12)),
+    window=st.integers(7, 14),
+    seed=st.integers(0, 99),
+)
+def test_local_wiring_reads_distinct_pixels_of_one_window(
+    trees: int, leaves: int, fan_in: int, image: tuple[int, int], window: int, seed: int
+) -> None:
+    def draw() -> torch.Tensor:
+        generator = torch.Generator().manual_seed(seed)
+        return local_wiring(trees, leaves, fan_in, image, window, generator)
+
+    wires = draw()
+    assert wires.shape == (trees * leaves, fan_in)
+    assert torch.equal(wires, draw())
+    for pixels in wires.view(trees, -1):
+        assert len(pixels.unique()) == leaves * fan_in
+        for places, side in ((pixels // image[1], image[0]), (pixels % image[1], image[1])):
+            assert places.min() >= 0 and places.max() < side
+            assert places.max() - places.min() < window
+
+
+def test_leaves_of_local_wiring_are_nearer_than_chance() -> None:
+    generator = torch.Generator().manual_seed(0)
+    wires = local_wiring(50, 6, 6, (28, 28), 9, generator)
+
+    def spread(leaves: torch.Tensor) -> float:
+        return torch.stack([leaves // 28, leaves % 28]).double().std(dim=-1).mean().item()
+
+    assert spread(wires) < 0.9 * spread(wires.view(50, 36)[:, torch.randperm(36)].view(-1, 6))
+
+
+def test_local_wiring_needs_a_window_of_enough_pixels() -> None:
+    with pytest.raises(ValueError, match="36 distinct pixels; a window has 25"):
+        local_wiring(2, 6, 6, (28, 28), 5)
 
 
 def test_tree_wiring_is_contiguous() -> None:

@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lutra.data import Dataset
 from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
 from lutra.recipe import MappingConfig, parse_recipe
 from lutra.train import build
-from lutra.train._loop import _step
+from lutra.train._loop import _update
 from lutra.train._rewire import Regrow, Rewiring, Select, rewiring
 
 NEURONS, FAN_IN, FEATURES = 7, 3, 9
@@ -87,7 +88,7 @@ def test_wires_change_until_they_are_fixed(
         if step == 30:
             middle = [w.clone() for w in wires]
         rewire.prepare(step, 60)
-        _step(model, x[:200], y[:200], optimizer, 1e-2, None, None)
+        _update(F.cross_entropy(model(x[:200]), y[:200]), optimizer, 1e-2)
         rewire.apply(step, 60, optimizer)
     mapped = recipe.model.mapped_levels()
     for number, (before, then, now) in enumerate(zip(start, middle, wires, strict=True)):

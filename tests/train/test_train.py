@@ -13,10 +13,13 @@ import torch
 from safetensors.torch import load_file
 
 from lutra.data import Dataset, Split
-from lutra.errors import CheckpointError, LutraError, OutputError
+from lutra.errors import CheckpointError, LutraError, OutputError, RecipeError
+from lutra.nn import Teacher
 from lutra.recipe import AugmentConfig, Recipe, TrainConfig, parse_recipe
 from lutra.train import augment, build, restore, train
 from lutra.train._schedule import learning_rate
+from lutra.train._teacher import teach
+from lutra.train._train import _digest
 
 from ..conftest import ROOT
 
@@ -62,18 +65,20 @@ def progress(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 mapping = {**TINY["mapping"], "method": sys.argv[3], "every": 12, "candidates": 5}
-train(parse_recipe({**TINY, "mapping": mapping}), small(), 3, Path(sys.argv[1]), progress)
+teacher = {"weight": 0.5 * (sys.argv[3] == "local"), "epochs": 1}
+content = {**TINY, "mapping": mapping, "train": {**TINY["train"], "distill": teacher}}
+train(parse_recipe(content), small(), 3, Path(sys.argv[1]), progress)
 """
 
 
-@pytest.mark.parametrize("method", ["learned", "select", "regrow"])
+@pytest.mark.parametrize("method", ["learned", "local", "select", "regrow"])
 def test_a_killed_run_resumes_to_the_same_bits(method: str, tmp_path: Path) -> None:
     def run(name: str, stop: int) -> int:
         command = [sys.executable, "-c", _KILLED, str(tmp_path / name), str(stop), method]
         return subprocess.run(command, cwd=ROOT, timeout=300).returncode
 
-    if method == "learned":
-        assert run("killed", 7) == -signal.SIGKILL  # in the dense phase
+    if method in ("learned", "local"):
+        assert run("killed", 7) == -signal.SIGKILL  # in the dense phase, or the teacher's
     assert run("killed", 20) == -signal.SIGKILL  # in the first epoch of the sparse one
     assert run("killed", 17) == -signal.SIGKILL  # in the second
     assert run("killed", -1) == 0
@@ -127,6 +132,36 @@ def test_best_needs_a_validation_part(
     data = Dataset(**{**vars(small_mnist), "validation": none})
     with pytest.raises(LutraError, match="validation part is empty"):
         train(tiny_recipe, data, 0, tmp_path)
+
+
+def test_distillation_follows_the_teacher(
+    tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+) -> None:
+    tiny_content["mapping"] = {"method": "local"}
+    tiny_content["train"]["distill"] = {"weight": 1.0, "epochs": 12}
+    wrong = Split(small_mnist.train.x, small_mnist.train.y[::-1].copy())
+    tiny_content["train"] |= {"epochs": 8, "learning_rate": 2e-2}
+    recipe = parse_recipe(tiny_content)
+    logits = teach(recipe, small_mnist, 0, tmp_path, _digest(recipe, 0))
+    assert (logits.argmax(1).numpy() == small_mnist.train.y).mean() > 0.95
+    assert not (tmp_path / "teacher.checkpoint.safetensors").exists()
+    # With the teacher's word alone, the labels do not matter.
+    train(recipe, Dataset(**{**vars(small_mnist), "train": wrong}), 0, tmp_path)
+    log = (tmp_path / "train.jsonl").read_text().splitlines()
+    assert json.loads(log[-1])["val_accuracy"] > 50
+
+
+def test_a_teacher_of_plain_features_is_an_mlp() -> None:
+    teacher = Teacher(5, 3, None)
+    x = torch.randint(0, 256, (40, 5))
+    assert teacher(x).shape == (40, 3)
+    assert torch.equal(teacher.codes(x), teacher.eval()(x))
+
+
+def test_local_wiring_needs_images(tiny_content: dict[str, Any], small_mnist: Dataset) -> None:
+    tiny_content["mapping"] = {"method": "local"}
+    with pytest.raises(RecipeError, match="needs images"):
+        build(parse_recipe(tiny_content), Dataset(**{**vars(small_mnist), "image": None}), 0)
 
 
 def test_averaged_weights_are_kept(

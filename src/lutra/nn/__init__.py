@@ -9,7 +9,8 @@ from lutra.nn._norm import BatchNorm
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
 from lutra.nn._table_layer import TableLayer
-from lutra.nn._wiring import random_wiring, tree_wiring
+from lutra.nn._teacher import Teacher
+from lutra.nn._wiring import local_wiring, random_wiring, tree_wiring
 
 __all__ = [
     "BatchNorm",
@@ -22,7 +23,9 @@ __all__ = [
     "Signal",
     "SkipMlp",
     "TableLayer",
+    "Teacher",
     "UniformEncoder",
+    "local_wiring",
     "random_wiring",
     "tree_wiring",
 ]

@@ -1,9 +1,50 @@
 """Wiring: which feature each digit of each neuron reads. Every function returns (n, F), int64."""
 
+import math
+
 import torch
 from torch import Tensor
 
-__all__ = ["random_wiring", "tree_wiring"]
+__all__ = ["local_wiring", "random_wiring", "tree_wiring"]
+
+
+def local_wiring(
+    trees: int,
+    leaves: int,
+    fan_in: int,
+    image: tuple[int, int],
+    window: int,
+    generator: torch.Generator | None = None,
+) -> Tensor:
+    """Let every tree read distinct pixels of one random window, and every leaf near ones.
+
+    Parameters
+    ----------
+    trees, leaves
+        Trees, and neurons per tree; n is their product.
+    fan_in
+        Pixels per leaf.
+    image
+        (height, width); features are its pixels, row by row.
+    window
+        Side of the windows, cut to the image's.
+    """
+    height, width = (min(window, side) for side in image)
+    if leaves * fan_in > height * width:
+        raise ValueError(
+            f"trees of {leaves} leaves with fan-in {fan_in} read {leaves * fan_in} distinct "
+            f"pixels; a window has {height * width}"
+        )
+    top = torch.randint(image[0] - height + 1, (trees, 1), generator=generator)
+    left = torch.randint(image[1] - width + 1, (trees, 1), generator=generator)
+    order = torch.rand(trees, height * width, generator=generator).argsort(dim=1)
+    # In the order of pixels, bands of rows; sorted by column within, runs are near one another.
+    pixels = order[:, : leaves * fan_in].sort(dim=1).values
+    bands = max(count for count in range(1, math.isqrt(leaves) + 1) if leaves % count == 0)
+    pixels = pixels.view(trees * bands, -1)
+    pixels = pixels.gather(1, (pixels % width).argsort(dim=1, stable=True)).view(trees, -1)
+    wires = (top + pixels // width) * image[1] + left + pixels % width
+    return wires.view(trees * leaves, fan_in).sort(dim=1).values
 
 
 def random_wiring(

@@ -7,6 +7,7 @@ else.
 
 import copy
 import json
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from torch import Tensor, nn
 from lutra.data import Dataset
 from lutra.errors import LutraError
 from lutra.files import write_atomic
-from lutra.nn import BitFlips, LutModel
+from lutra.nn import BitFlips, LutModel, Teacher
 from lutra.recipe import TrainConfig
 from lutra.train._augment import augment
 from lutra.train._checkpoint import (
@@ -38,6 +39,8 @@ __all__ = ["Phase", "Progress", "accuracy", "fit"]
 
 Progress = Callable[[str, int, int, dict[str, Any]], None]
 """Called with (phase, steps done, steps in total, newest figures)."""
+
+Trainee = LutModel | Teacher
 
 _CHECKPOINT_SECONDS = 30.0
 _CHECKPOINT_SHARE = 0.05
@@ -58,6 +61,8 @@ class Phase:
         Added to the loss, e.g. the group regulariser.
     rewiring
         Changes the wiring during the training.
+    targets
+        A teacher's logits of every training row, (rows, classes).
     """
 
     name: str
@@ -67,6 +72,7 @@ class Phase:
     digest: str
     penalty: Callable[[], Tensor] | None = None
     rewiring: Rewiring | None = None
+    targets: Tensor | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float = -1.0
     epoch: int = 0
@@ -90,23 +96,21 @@ class Phase:
         return self.folder / f"{self.name}.jsonl"
 
 
-def accuracy(model: LutModel, x: Tensor, y: Tensor) -> float:
+def accuracy(model: Trainee, x: Tensor, y: Tensor) -> float:
     """Return the share of rows, in per cent, whose greatest output code is at the label."""
     return 100 * (model.codes(x).argmax(dim=1) == y).double().mean().item()
 
 
 def fit(
-    model: LutModel,
+    model: Trainee,
     data: Dataset,
     config: TrainConfig,
     phase: Phase,
     progress: Progress | None = None,
-) -> LutModel:
-    """Train ``model`` in place, from its checkpoint where there is one; load the kept weights.
+) -> None:
+    """Train ``model`` in place, from its checkpoint where there is one.
 
-    Returns
-    -------
-    The model, in evaluation mode, with the weights that ``config.select`` names.
+    It ends in evaluation mode, with the weights that ``config.select`` names.
 
     Raises
     ------
@@ -145,13 +149,15 @@ def fit(
             noise = _noise(config, phase)
             if phase.rewiring is not None:
                 phase.rewiring.prepare(step, phase.epochs * steps)
-            loss, correct = _step(model, xb, y[rows], optimizer, rate, noise, phase.penalty)
+            logits = model(xb, noise)
+            loss = _loss(logits, y, rows, config, phase)
+            _update(loss, optimizer, rate)
             if phase.rewiring is not None:
                 phase.rewiring.apply(step, phase.epochs * steps, optimizer)
             if average is not None:
                 _average(average, model, config.ema)
-            phase.sums[0] += loss
-            phase.sums[1] += correct
+            phase.sums[0] += _finite(loss)
+            phase.sums[1] += int((logits.argmax(dim=1) == y[rows]).sum())
             phase.step += 1
             phase.seconds = before + time.monotonic() - started
             if progress is not None:
@@ -172,7 +178,7 @@ def fit(
             due = _save(phase, model, optimizer, average)
     tensors, _ = load_state(phase.result, phase.digest)
     unpack(model, tensors, "", phase.result)
-    return model.train(False)
+    model.train(False)
 
 
 def _distort(x: Tensor, data: Dataset, config: TrainConfig, phase: Phase) -> Tensor:
@@ -189,7 +195,7 @@ def _noise(config: TrainConfig, phase: Phase) -> BitFlips | None:
 
 
 def _close_epoch(
-    phase: Phase, model: LutModel, data: Dataset, steps: int, batch: int, rate: float
+    phase: Phase, model: Trainee, data: Dataset, steps: int, batch: int, rate: float
 ) -> dict[str, Any]:
     """Validate; append the epoch's figures to the history and the log."""
     part = data.validation
@@ -213,27 +219,30 @@ def _write_log(phase: Phase) -> None:
     write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
 
 
-def _step(
-    model: LutModel,
-    x: Tensor,
-    y: Tensor,
-    optimizer: torch.optim.Optimizer,
-    rate: float,
-    noise: BitFlips | None,
-    penalty: Callable[[], Tensor] | None,
-) -> tuple[float, int]:
+def _loss(logits: Tensor, y: Tensor, rows: Tensor, config: TrainConfig, phase: Phase) -> Tensor:
+    """Return cross-entropy, mixed with the teacher's (Hinton et al., arXiv 1503.02531)."""
+    loss = F.cross_entropy(logits, y[rows])
+    if phase.targets is not None:
+        weight, heat = config.distill.weight, config.distill.temperature
+        soft = F.softmax(phase.targets[rows] / heat, dim=1)
+        soft_loss = F.kl_div(F.log_softmax(logits / heat, dim=1), soft, reduction="batchmean")
+        loss = (1 - weight) * loss + weight * heat**2 * soft_loss
+    return loss if phase.penalty is None else loss + phase.penalty()
+
+
+def _update(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate
-    logits = model(x, noise)
-    loss = F.cross_entropy(logits, y)
-    total = loss if penalty is None else loss + penalty()
     optimizer.zero_grad()
-    total.backward()
+    loss.backward()
     optimizer.step()
+
+
+def _finite(loss: Tensor) -> float:
     value = loss.item()
-    if value != value or value in (float("inf"), float("-inf")):
+    if not math.isfinite(value):
         raise LutraError("the loss is no longer finite: lower train.learning_rate")
-    return value, int((logits.argmax(dim=1) == y).sum())
+    return value
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
@@ -248,7 +257,7 @@ def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, A
 
 
 @torch.no_grad()
-def _average(average: LutModel, model: LutModel, decay: float) -> None:
+def _average(average: Trainee, model: Trainee, decay: float) -> None:
     for old, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
         if old.is_floating_point():
             old.lerp_(new, 1 - decay)
@@ -258,9 +267,9 @@ def _average(average: LutModel, model: LutModel, decay: float) -> None:
 
 def _save(
     phase: Phase,
-    model: LutModel,
+    model: Trainee,
     optimizer: torch.optim.Optimizer,
-    average: LutModel | None,
+    average: Trainee | None,
 ) -> float:
     """Write the checkpoint; return when the next one is due."""
     started = time.monotonic()
@@ -278,9 +287,9 @@ def _save(
 
 def _resume(
     phase: Phase,
-    model: LutModel,
+    model: Trainee,
     optimizer: torch.optim.Optimizer,
-    average: LutModel | None,
+    average: Trainee | None,
 ) -> None:
     if not phase.checkpoint.exists():
         return

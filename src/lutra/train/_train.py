@@ -14,13 +14,14 @@ from lutra.train._checkpoint import load_state, save_state, unpack
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._random import generator
 from lutra.train._rewire import rewiring
+from lutra.train._teacher import teach
 from lutra.train._threads import cores_for
 
 __all__ = ["build", "restore", "train"]
 
 
 def build(recipe: Recipe, data: Dataset, seed: int, wiring: list[Tensor] | None = None) -> LutModel:
-    """Return the untrained network of a recipe, with random wiring where none is given.
+    """Return the untrained network of a recipe, with local or random wiring where none is given.
 
     Raises
     ------
@@ -29,6 +30,8 @@ def build(recipe: Recipe, data: Dataset, seed: int, wiring: list[Tensor] | None 
     """
     draw = generator(seed, "initial weights")
     try:
+        if wiring is None and recipe.mapping.method == "local":
+            wiring = _local_wiring(recipe, data, seed)
         return recipe.model.build(_encoder(recipe, data), len(data.classes), draw, wiring)
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
@@ -54,8 +57,11 @@ def train(
     if recipe.mapping.method == "learned" and not phase.checkpoint.exists():
         model = build(recipe, data, seed, _learn_wiring(recipe, data, seed, folder, progress))
     phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
+    if recipe.train.distill.weight:
+        phase.targets = teach(recipe, data, seed, folder, digest, progress)
     with cores_for(model):
-        return fit(model, data, recipe.train, phase, progress)
+        fit(model, data, recipe.train, phase, progress)
+    return model
 
 
 def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> LutModel:
@@ -96,6 +102,13 @@ def _learn_wiring(
     phase.checkpoint.unlink(missing_ok=True)
     phase.result.unlink(missing_ok=True)
     return wiring
+
+
+def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> list[Tensor]:
+    if data.image is None:
+        raise ValueError("mapping.method = 'local' needs images")
+    draw = generator(seed, "wiring")
+    return recipe.model.local_wiring(data.image, recipe.mapping.window, len(data.classes), draw)
 
 
 def _encoder(recipe: Recipe, data: Dataset) -> InputEncoder:

@@ -21,7 +21,7 @@ from lutra.nn._functions import SkipMlp
 from lutra.nn._model import LutModel
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._table_layer import TableLayer
-from lutra.nn._wiring import random_wiring, tree_wiring
+from lutra.nn._wiring import local_wiring, random_wiring, tree_wiring
 
 __all__ = ["Level", "NeuraLutAssemble"]
 
@@ -222,6 +222,24 @@ class NeuraLutAssemble(BaseModel):
             for number, layer in enumerate(dense.levels)
             if isinstance(layer, DenseLayer)
         ]
+
+    def local_wiring(
+        self, image: tuple[int, int], window: int, classes: int, generator: torch.Generator
+    ) -> list[Tensor]:
+        """Return wires, one tensor per mapped level: local on the pixels, random behind them."""
+        levels = self.levels(classes)
+        leaves, root = 1, 0
+        while root + 1 < len(levels) and levels[root + 1].tree:
+            root += 1
+            leaves *= levels[root].fan_in
+        first = levels[0]
+        trees = first.width // leaves
+        wires = [local_wiring(trees, leaves, first.fan_in, image, window, generator)]
+        for number in self.mapped_levels()[1:]:
+            level = levels[number]
+            features = levels[number - 1].width
+            wires.append(random_wiring(level.width, level.fan_in, features, generator))
+        return wires
 
     def _table_layer(
         self, number: int, level: Level, wires: Tensor, generator: torch.Generator
