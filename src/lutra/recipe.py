@@ -135,6 +135,9 @@ class TrainConfig(_Section):
     """Epochs per cycle of ``warm-restarts``."""
     warmup: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     """Steps at the start in which the rate rises in a line; large rates need some."""
+    input_gradient: Literal["derivative", "difference"] = "derivative"
+    """How a loss reaches a table's inputs: by the derivative of what the neuron computes, as
+    published, or by what the neighbouring table entries hold, which a changed input would read."""
     flips: Fraction = 0.0
     """Flipped bits per hidden code and step while tables train: a regulariser."""
     ema: Fraction = 0.0

@@ -51,11 +51,13 @@ def test_a_uniform_encoder_cannot_have_more_bits_than_the_word() -> None:
         UniformEncoder(torch.ones(1), torch.zeros(1), 2, False, 3)
 
 
-@pytest.mark.parametrize("encoder", ["learned", "uniform"])
+@pytest.mark.parametrize(("encoder", "votes"), [("learned", 1), ("uniform", 1), ("uniform", 3)])
 def test_circuit_equals_torch(
-    tiny_content: dict[str, Any], encoder: str, small_mnist: Dataset
+    tiny_content: dict[str, Any], encoder: str, votes: int, small_mnist: Dataset
 ) -> None:
-    tiny_content["model"]["encoder"] = encoder
+    tiny_content["model"] |= {"encoder": encoder, "votes": votes}
+    if votes > 1:
+        tiny_content["model"]["hidden_layers"] = [60, 20, 90, 30]
     model = build(parse_recipe(tiny_content), small_mnist, seed=1)
     raw = torch.from_numpy(small_mnist.train.x)
     model(raw)  # one training batch moves every running statistic
@@ -94,6 +96,9 @@ def test_a_dense_twin_cannot_be_lowered(tiny_recipe: Recipe, small_mnist: Datase
 def test_a_network_must_fit_its_classes(tiny_content: dict[str, Any], mnist: Dataset) -> None:
     tiny_content["model"]["hidden_layers"] = [60, 20, 33, 11]
     with pytest.raises(RecipeError, match="11 nodes for 10 classes"):
+        build(parse_recipe(tiny_content), mnist, 0)
+    tiny_content["model"] |= {"hidden_layers": [60, 20, 60, 20], "votes": 3}
+    with pytest.raises(RecipeError, match="20 nodes for 6 classes with 3 votes each"):
         build(parse_recipe(tiny_content), mnist, 0)
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, _table_layer, random_wiring
+from lutra.nn._functions import TableFunction
 
 
 @st.composite
@@ -64,14 +65,43 @@ def run(
     return seen, gradients, x.grad
 
 
-@given(cases(), st.sampled_from([0.0, float("inf")]))
-@settings(max_examples=120, deadline=None)
+class ByDifferences(TableFunction):
+    """A function, sample by sample, whose inputs' gradients are written out as differences."""
+
+    def __init__(self, function: TableFunction, source: Quantiser) -> None:
+        super().__init__()
+        self.neurons, self.wrapped, self.source = function.neurons, function, [source]
+
+    def forward(self, z: Tensor) -> Tensor:
+        levels, fixed = self.source[0].levels, z.detach()
+        code = (fixed[..., None] - levels).abs().argmin(-1)
+        result = self.wrapped(fixed)
+        for digit in range(z.shape[1]):
+            ends = []
+            for move in (1, -1):
+                near = fixed.clone()
+                near[:, digit] = levels[(code[:, digit] + move).clamp(0, len(levels) - 1)]
+                ends.append((self.wrapped(near).detach(), near[:, digit]))
+            (above, high), (below, low) = ends
+            slope = (above - below) / (high - low)
+            result = result + slope * (z[:, digit] - fixed[:, digit])
+        return result
+
+
+@given(cases(), st.sampled_from([0.0, float("inf")]), st.booleans())
+@settings(max_examples=160, deadline=None)
 def test_equals_per_sample_evaluation(
-    case: tuple[TableLayer, TableLayer, Quantiser, Tensor], unique_above: float
+    case: tuple[TableLayer, TableLayer, Quantiser, Tensor], unique_above: float, differences: bool
 ) -> None:
     first, second, source, x = case
     tables, samples = [first, second], [copy.deepcopy(first), copy.deepcopy(second)]
     sources = source, copy.deepcopy(source)
+    if differences:
+        for layer, reference, before in zip(
+            tables, samples, (sources[1], samples[0].quantiser), strict=True
+        ):
+            layer.differences = True
+            reference.function = ByDifferences(reference.function, before)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(_table_layer, "UNIQUE_ABOVE", unique_above)
         a, a_gradients, a_input = run(tables, sources[0], x, samples=False)
@@ -79,6 +109,7 @@ def test_equals_per_sample_evaluation(
     for ours, reference in zip(a, b, strict=True):
         assert torch.equal(ours.codes, reference.codes)
         assert torch.equal(ours.values, reference.values)
+    b_gradients = {name.replace("wrapped.", ""): value for name, value in b_gradients.items()}
     assert a_gradients.keys() == b_gradients.keys()
     for name, gradient in b_gradients.items():
         torch.testing.assert_close(a_gradients[name], gradient, rtol=1e-8, atol=1e-9)

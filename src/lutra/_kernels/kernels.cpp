@@ -2,6 +2,7 @@
 // Nothing with external linkage may come from here but the table at the end: an inline function
 // of the standard library, compiled for a newer machine, could otherwise be linked for all.
 
+#include "differences.h"
 #include "kernels.h"
 #include "samples.h"
 #include "skip_mlp.h"
@@ -25,6 +26,7 @@ const Kernels portable = {
     {quantise_backward<uint8_t>, quantise_backward<uint16_t>},
     {lookup<uint8_t>, lookup<uint16_t>},
     {gather<uint8_t>, gather<uint16_t>},
+    differences,
     skip_mlp,
     skip_mlp_slopes,
     skip_mlp_backward,

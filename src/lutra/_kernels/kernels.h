@@ -73,6 +73,15 @@ struct Gather {
     float *result;                 // out [features, B]
 };
 
+struct Differences {
+    const float *table;            // [n, E]
+    const float *levels;           // [2^bits]
+    size_t fan_in, entries;
+    int bits;
+    size_t row;                    // R, as in Gather
+    float *rows;                   // out [n, E, R]: F slopes, the rest undefined
+};
+
 struct SkipMlp {
     const float *levels;           // [2^bits]
     const float *hidden_weight;    // [n, N, F]
@@ -98,6 +107,7 @@ struct Kernels {
     void (*quantise_backward[2])(const QuantiseBackward &, size_t begin, size_t end);
     void (*lookup[2])(const Lookup &, size_t begin, size_t end);
     void (*gather[2])(const Gather &, size_t begin, size_t end);  // a range of samples
+    void (*differences)(const Differences &, size_t begin, size_t end);
     void (*skip_mlp)(const SkipMlp &, float *table, size_t begin, size_t end);
     void (*skip_mlp_slopes)(const SkipMlp &, float *rows, size_t row, size_t begin, size_t end);
     void (*skip_mlp_backward)(const SkipMlpBackward &, size_t begin, size_t end);

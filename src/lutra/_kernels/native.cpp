@@ -189,6 +189,14 @@ NB_MODULE(_native, m) {
              [&](size_t begin, size_t end) { chosen->gather[wide(entries)](g, begin, end); }, 16);
     });
 
+    m.def("differences", [](uintptr_t table, uintptr_t levels, size_t neurons, size_t fan_in,
+                            int bits, uintptr_t rows, size_t row) {
+        const Differences d{at<const float>(table), at<const float>(levels), fan_in,
+                            size_t(1) << (fan_in * bits), bits, row, at<float>(rows)};
+        over(neurons, 2 * fan_in * d.entries,
+             [&](size_t begin, size_t end) { chosen->differences(d, begin, end); });
+    });
+
     m.def("skip_mlp", [](uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
                          uintptr_t output_weight, uintptr_t skip_weight, size_t neurons,
                          size_t fan_in, size_t hidden, int bits, uintptr_t table) {

@@ -3,6 +3,7 @@
 from lutra.nn._dense import DenseLayer
 from lutra.nn._encoders import InputEncoder, LearnedEncoder, UniformEncoder
 from lutra.nn._functions import SkipMlp
+from lutra.nn._head import GroupSum
 from lutra.nn._model import LutModel
 from lutra.nn._noise import BitFlips
 from lutra.nn._norm import BatchNorm
@@ -16,6 +17,7 @@ __all__ = [
     "BatchNorm",
     "BitFlips",
     "DenseLayer",
+    "GroupSum",
     "InputEncoder",
     "LearnedEncoder",
     "LutModel",

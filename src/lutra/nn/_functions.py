@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from lutra._kernels import native
 from lutra.nn._native_ops import pointer, usable
+from lutra.nn._table_domain import operations
 
 __all__ = ["Entries", "SkipMlp", "TableFunction"]
 
@@ -78,6 +79,27 @@ class TableFunction(nn.Module):
             z = z.expand(self.neurons, *z.shape[1:]).clone().requires_grad_()
             slopes = torch.autograd.grad(self(z).sum(), z)[0].transpose(1, 2)
         return nn.functional.pad(slopes, (0, entries.row - entries.fan_in))
+
+    @torch.no_grad()
+    def differences(self, entries: Entries, table: Tensor) -> Tensor:
+        """Return finite differences of the table in the place of `slopes`.
+
+        See `lutra.nn._torch_ops.differences`. Neighbours of chosen entries are evaluated.
+        """
+        levels, bits = entries.levels, entries.bits
+        if entries.chosen is None:
+            return operations(levels).differences(table, levels, bits, entries.row)
+        rows = table.new_zeros(*table.shape, entries.row)
+        for digit in range(entries.fan_in):
+            shift = digit * bits
+            code = (entries.chosen >> shift) & ((1 << bits) - 1)
+            up, down = (code + 1).clamp(max=len(levels) - 1), (code - 1).clamp(min=0)
+            rest = entries.chosen - (code << shift)
+            above, below = (
+                self.table(replace(entries, chosen=rest + (c << shift))) for c in (up, down)
+            )
+            rows[:, :, digit] = (above - below) / (levels[up] - levels[down])
+        return rows
 
 
 class SkipMlp(TableFunction):

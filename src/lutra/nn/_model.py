@@ -9,6 +9,7 @@ from lutra.circuit import Builder, Circuit
 from lutra.errors import CircuitError
 from lutra.nn._dense import DenseLayer
 from lutra.nn._encoders import InputEncoder
+from lutra.nn._head import GroupSum
 from lutra.nn._noise import BitFlips
 from lutra.nn._signal import Signal
 from lutra.nn._table_domain import operations
@@ -18,10 +19,10 @@ __all__ = ["LutModel"]
 
 
 class LutModel(nn.Module):
-    """Encoder, levels, and a scalar affine map from output codes to logits.
+    """Encoder, levels, class head, and a scalar affine map from scores to logits.
 
     The affine map is monotone and the same for all classes, so it serves the loss alone and
-    never reaches hardware; the class is the argmax of the output codes.
+    never reaches hardware; the class is the argmax of the integer scores.
 
     Parameters
     ----------
@@ -29,12 +30,17 @@ class LutModel(nn.Module):
         From raw fixed-point features to codes.
     levels
         Applied one after the other. Dense twins train but cannot be lowered.
+    votes
+        Nodes of the last level per class, see `lutra.nn.GroupSum`.
     """
 
-    def __init__(self, encoder: InputEncoder, levels: Sequence[TableLayer | DenseLayer]) -> None:
+    def __init__(
+        self, encoder: InputEncoder, levels: Sequence[TableLayer | DenseLayer], votes: int = 1
+    ) -> None:
         super().__init__()
         self.encoder = encoder
         self.levels = nn.ModuleList(levels)
+        self.head = GroupSum(votes)
         self.logit_shift = nn.Parameter(torch.tensor(0.0))
         self.logit_scale = nn.Parameter(torch.tensor(1.0))
 
@@ -63,7 +69,7 @@ class LutModel(nn.Module):
         return self._logits(signal)
 
     def signal(self, raw: Tensor, noise: BitFlips | None = None) -> Signal:
-        """Return the output codes and values, feature-major."""
+        """Return the last level's codes and values, feature-major."""
         signal = self.encoder(operations(self.encoder.scale).transpose(raw))
         for number, level in enumerate(self.levels):
             signal = level(signal if noise is None or not number else noise(signal))
@@ -71,7 +77,7 @@ class LutModel(nn.Module):
 
     @torch.no_grad()
     def codes(self, raw: Tensor) -> Tensor:
-        """Return the output codes in evaluation mode: (samples, classes), int64.
+        """Return the integer scores in evaluation mode: (samples, classes), int64.
 
         The training mode of every sub-module is as before afterwards.
         """
@@ -80,7 +86,7 @@ class LutModel(nn.Module):
         modes = [(module, module.training) for module in self.modules()]
         self.train(False)
         try:
-            parts = [self.signal(part).codes.T.long() for part in raw.split(batch)]
+            parts = [self.head.codes(self.signal(part).codes).T for part in raw.split(batch)]
         finally:
             for module, mode in modes:
                 module.training = mode
@@ -90,7 +96,7 @@ class LutModel(nn.Module):
     def lower(
         self, name: str, classes: Sequence[str] = (), features: Sequence[str] = ()
     ) -> Circuit:
-        """Return the circuit of the trained model: ``scores`` (output codes) and ``class``.
+        """Return the circuit of the trained model: ``scores`` and ``class``.
 
         Raises
         ------
@@ -104,8 +110,11 @@ class LutModel(nn.Module):
             if not isinstance(level, TableLayer):
                 raise CircuitError(f"{name}: level {number} has no tables, it is a dense twin")
             words, values = level.lower(builder, words, values)
+        last = self.levels[-1]
+        assert isinstance(last, TableLayer)
+        words = self.head.lower(builder, words, last.quantiser)
         builder.classify(words, classes)
         return builder.build(name)
 
     def _logits(self, signal: Signal) -> Tensor:
-        return (self.logit_scale * (signal.values + self.logit_shift)).T
+        return (self.logit_scale * (self.head(signal.values) + self.logit_shift)).T

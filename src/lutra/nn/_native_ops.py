@@ -9,6 +9,7 @@ from lutra.nn._torch_ops import NormQuantise
 
 __all__ = [
     "address",
+    "differences",
     "gather",
     "lookup",
     "quantise",
@@ -131,6 +132,18 @@ def quantise_backward(
     )
     step_sum = step_gradient.sum()
     return table_gradient, weight_gradient, bias_gradient, step_sum, direct, shared
+
+
+def differences(table: Tensor, levels: Tensor, bits: int, row: int) -> Tensor:
+    """See `lutra.nn._torch_ops.differences`."""
+    assert native is not None
+    n, entries = table.shape
+    fan_in = (entries.bit_length() - 1) // bits
+    rows = torch.empty(n, entries, row)
+    native.differences(
+        *map(pointer, (table.contiguous(), levels)), n, fan_in, bits, pointer(rows), row
+    )
+    return rows
 
 
 def gather(

@@ -67,6 +67,8 @@ class TableLayer(nn.Module):
         self.norm = BatchNorm(len(wires))
         self.quantiser = quantiser
         self.observer: Observer | None = None
+        self.differences = False
+        """Send gradients back by finite differences of the table, not by its derivatives."""
 
     @property
     def entries(self) -> int:
@@ -86,7 +88,8 @@ class TableLayer(nn.Module):
             table = self.tables(x.levels).to(torch.uint8)
             return Signal(run.lookup(table, addresses), quantiser.levels, quantiser.bits)
         table = self.function.table(entries)
-        link = Link(run, self.wires, addresses, counts, lambda: self.function.slopes(entries))
+        slopes = partial(self._slopes, entries, table.detach())
+        link = Link(run, self.wires, addresses, counts, slopes)
         if self.observer is not None:
             link.observer = partial(self.observer, x)
         if x.carrier is not None and x.carrier.requires_grad:
@@ -97,6 +100,11 @@ class TableLayer(nn.Module):
         )
         self.norm.update(link.mean, link.variance, x.codes.shape[1])
         return Signal(codes, quantiser.levels, quantiser.bits, carrier)
+
+    def _slopes(self, entries: Entries, table: Tensor) -> Tensor:
+        if self.differences:
+            return self.function.differences(entries, table)
+        return self.function.slopes(entries)
 
     def forward_samples(self, x: Signal) -> Signal:
         """Evaluate sample by sample: the reference that `forward` must equal."""

@@ -12,6 +12,7 @@ from torch import Tensor
 __all__ = [
     "NormQuantise",
     "address",
+    "differences",
     "gather",
     "lookup",
     "quantise",
@@ -132,6 +133,36 @@ def quantise_backward(
     shared = -scale / batch * (bias_gradient[:, None] + normal * weight_gradient[:, None])
     table_gradient = direct * sums + counts * shared
     return table_gradient, weight_gradient, bias_gradient, step_gradient, direct, shared
+
+
+def differences(table: Tensor, levels: Tensor, bits: int, row: int) -> Tensor:
+    """Return how each table value changes with digit f, in column f, by its neighbouring entries.
+
+    Between the two codes next to a digit's own, or to its own where it is the first or the last:
+    ``(T[up] - T[down]) / (levels[up] - levels[down])``.
+
+    Parameters
+    ----------
+    table
+        All entries (n, E).
+    levels
+        Real value of every digit code, (2**bits,).
+    row
+        Columns of the result; those from F on are undefined.
+
+    Returns
+    -------
+    Shape (n, E, row).
+    """
+    n, entries = table.shape
+    code = torch.arange(len(levels), device=table.device)
+    up, down = (code + 1).clamp(max=len(levels) - 1), (code - 1).clamp(min=0)
+    scale = 1 / (levels[up] - levels[down])
+    rows = table.new_zeros(n, entries, row)
+    for digit in range((entries.bit_length() - 1) // bits):
+        grid = table.view(n, -1, len(levels), 1 << (digit * bits))
+        rows[:, :, digit] = ((grid[:, :, up] - grid[:, :, down]) * scale[:, None]).view(n, -1)
+    return rows
 
 
 def gather(

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from lutra.data import Dataset
 from lutra.errors import RecipeError
-from lutra.nn import DenseLayer, InputEncoder, LearnedEncoder, LutModel, UniformEncoder
+from lutra.nn import DenseLayer, InputEncoder, LearnedEncoder, LutModel, TableLayer, UniformEncoder
 from lutra.recipe import Recipe
 from lutra.train._checkpoint import load_state, save_state, unpack
 from lutra.train._loop import Phase, Progress, fit
@@ -32,9 +32,10 @@ def build(recipe: Recipe, data: Dataset, seed: int, wiring: list[Tensor] | None 
     try:
         if wiring is None and recipe.mapping.method == "local":
             wiring = _local_wiring(recipe, data, seed)
-        return recipe.model.build(_encoder(recipe, data), len(data.classes), draw, wiring)
+        model = recipe.model.build(_encoder(recipe, data), len(data.classes), draw, wiring)
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
+    return _with_gradients(model, recipe)
 
 
 def train(
@@ -86,6 +87,7 @@ def _learn_wiring(
     model = recipe.model.build_dense(
         _encoder(recipe, data), len(data.classes), draw, mapping.dense == "full"
     )
+    _with_gradients(model, recipe)
     dense = [level for level in model.levels if isinstance(level, DenseLayer)]
 
     def penalty() -> Tensor:
@@ -102,6 +104,13 @@ def _learn_wiring(
     phase.checkpoint.unlink(missing_ok=True)
     phase.result.unlink(missing_ok=True)
     return wiring
+
+
+def _with_gradients(model: LutModel, recipe: Recipe) -> LutModel:
+    for level in model.levels:
+        if isinstance(level, TableLayer):
+            level.differences = recipe.train.input_gradient == "difference"
+    return model
 
 
 def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> list[Tensor]:

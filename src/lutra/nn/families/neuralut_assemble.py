@@ -51,8 +51,8 @@ class Level:
 class NeuraLutAssemble(BaseModel):
     """The family's parameters, by their published names.
 
-    ``hidden_layers`` may name every level or leave out the last, which then has one node per
-    class, as in the released parameter files; ``support_layers`` names every level.
+    ``hidden_layers`` may name every level or leave out the last, which then has ``votes`` nodes
+    per class, one as in the released parameter files; ``support_layers`` names every level.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -73,6 +73,8 @@ class NeuraLutAssemble(BaseModel):
     """Hidden width N of the sub-network in every node."""
     skip: bool = True
     """Keep the linear bypass of every node."""
+    votes: Annotated[int, Field(ge=1, le=1 << 12)] = 1
+    """Nodes of the last level per class; the class's score adds up their codes."""
     level_bitwidths: list[Bits] | None = None
     """Output bits of every level, instead of the three widths above."""
     level_fanins: list[FanIn] | None = None
@@ -89,7 +91,7 @@ class NeuraLutAssemble(BaseModel):
         if self.support_layers[0] == 1:
             raise ValueError("support_layers must start with 0: the first level cannot be a tree's")
         if not missing:
-            self.levels(self.hidden_layers[-1])
+            self.levels(self.hidden_layers[-1] // self.votes)
         return self
 
     def levels(self, classes: int) -> list[Level]:
@@ -102,9 +104,10 @@ class NeuraLutAssemble(BaseModel):
         """
         widths = self.hidden_layers
         if len(self.support_layers) > len(widths):
-            widths = [*widths, classes]
-        if widths[-1] != classes:
-            raise ValueError(f"the last level has {widths[-1]} nodes for {classes} classes")
+            widths = [*widths, classes * self.votes]
+        if widths[-1] != classes * self.votes:
+            votes = f" with {self.votes} votes each" if self.votes > 1 else ""
+            raise ValueError(f"the last level has {widths[-1]} nodes for {classes} classes{votes}")
         result: list[Level] = []
         for given in (self.level_bitwidths, self.level_fanins):
             if given is not None and len(given) != len(widths):
@@ -187,7 +190,7 @@ class NeuraLutAssemble(BaseModel):
                 wires = random_wiring(level.width, level.fan_in, features, generator)
             layers.append(self._table_layer(number, level, wires, generator))
             features = level.width
-        return LutModel(encoder, layers)
+        return LutModel(encoder, layers, self.votes)
 
     def build_dense(
         self, encoder: InputEncoder, classes: int, generator: torch.Generator, hidden: bool
@@ -212,7 +215,7 @@ class NeuraLutAssemble(BaseModel):
                 width = self.width_n if hidden else 0
                 layers.append(DenseLayer(features, level.width, width, quantiser, generator))
             features = level.width
-        return LutModel(encoder, layers)
+        return LutModel(encoder, layers, self.votes)
 
     def wiring(self, dense: LutModel, classes: int) -> list[Tensor]:
         """Return the wires that a trained dense phase selects, one tensor per mapped level."""
