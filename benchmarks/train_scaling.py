@@ -128,6 +128,11 @@ def _kernels(peak: float, bandwidth: float, threads: int) -> dict[str, dict[str,
             (2 + 2 * FAN_IN) * unit,
             4 * n * entries * inputs.row,
         ),
+        "differences": (
+            lambda: ops.differences(values, inputs.levels, 1, inputs.row),
+            2 * FAN_IN * n * entries,
+            4 * n * entries * (1 + inputs.row),
+        ),
         "gather": (
             lambda: ops.gather(gradient, direct, shared, slopes, addresses, wires, FEATURES),
             2 * (FAN_IN + 1) * n * batch,

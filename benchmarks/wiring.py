@@ -25,6 +25,7 @@ SEEDS = (0, 1, 2)
 EPOCHS, DENSE_EPOCHS = 12, 2
 METHODS: dict[str, dict[str, Any]] = {
     "random": {"method": "random"},
+    "local": {"method": "local"},
     "dense full": {"method": "learned", "dense": "full", "epochs": DENSE_EPOCHS},
     "dense skip": {"method": "learned", "dense": "skip", "epochs": DENSE_EPOCHS},
     "select": {"method": "select"},
