@@ -93,6 +93,21 @@ def test_a_dense_twin_cannot_be_lowered(tiny_recipe: Recipe, small_mnist: Datase
         dense.lower("dense")
 
 
+def test_balanced_codes_begin_evenly_used(
+    tiny_content: dict[str, Any], small_mnist: Dataset
+) -> None:
+    raw = torch.from_numpy(small_mnist.train.x)
+    shares = []
+    for balanced in (False, True):
+        tiny_content["model"] |= {"balanced": balanced, "support_bitwidth": 1}
+        model = build(parse_recipe(tiny_content), small_mnist, 0)
+        flow = model.encoder(raw.T)
+        for level in list(model.levels)[:-1]:
+            flow = level(flow)
+            shares.append((flow.codes.float().mean() - 0.5).abs().item())
+    assert max(shares[3:]) < 0.1 < min(shares[:3])
+
+
 def test_a_network_must_fit_its_classes(tiny_content: dict[str, Any], mnist: Dataset) -> None:
     tiny_content["model"]["hidden_layers"] = [60, 20, 33, 11]
     with pytest.raises(RecipeError, match="11 nodes for 10 classes"):

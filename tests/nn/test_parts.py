@@ -47,6 +47,13 @@ def test_quantiser_gradients_are_straight_through_and_clamped() -> None:
     assert float(quantiser.threshold.grad) == pytest.approx(expected)
 
 
+@given(st.integers(1, 8), st.booleans())
+def test_the_middle_parts_the_codes(bits: int, signed: bool) -> None:
+    quantiser = Quantiser(bits, signed)
+    x = quantiser.middle + torch.tensor([-0.01, 0.01]) * float(quantiser.step.detach())
+    assert quantiser(x)[1].tolist() == [(1 << bits) // 2 - 1, (1 << bits) // 2]
+
+
 def test_quantiser_refuses_impossible_bits() -> None:
     with pytest.raises(ValueError, match="1 to 8 bits"):
         Quantiser(9, signed=True)

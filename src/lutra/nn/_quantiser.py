@@ -49,6 +49,11 @@ class Quantiser(nn.Module):
         codes = torch.arange(self.q_min, self.q_max + 1, device=step.device, dtype=step.dtype)
         return step * codes
 
+    @property
+    def middle(self) -> float:
+        """The real value half-way between the least and the greatest level."""
+        return float(self.step.detach()) * (self.q_min + self.q_max) / 2
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the quantised values, with gradient, and their codes (uint8)."""
         step = self.step

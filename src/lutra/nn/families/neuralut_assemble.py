@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
-from torch import Tensor
+from torch import Tensor, nn
 
 from lutra.circuit import MAX_FAN_IN
 from lutra.nn._dense import DenseLayer
@@ -73,6 +73,9 @@ class NeuraLutAssemble(BaseModel):
     """Hidden width N of the sub-network in every node."""
     skip: bool = True
     """Keep the linear bypass of every node."""
+    balanced: bool = False
+    """Start every level's norm in the middle of its quantiser, so that codes begin evenly used;
+    published networks start at zero, where one bit is the same for three samples in four."""
     votes: Annotated[int, Field(ge=1, le=1 << 12)] = 1
     """Nodes of the last level per class; the class's score adds up their codes."""
     level_bitwidths: list[Bits] | None = None
@@ -249,4 +252,7 @@ class NeuraLutAssemble(BaseModel):
     ) -> TableLayer:
         function = SkipMlp(level.width, level.fan_in, self.width_n, self.skip, generator)
         quantiser = Quantiser(level.output_bits, level.output_signed)
-        return TableLayer(wires, level.bits, function, quantiser, f"level{number}")
+        layer = TableLayer(wires, level.bits, function, quantiser, f"level{number}")
+        if self.balanced:
+            nn.init.constant_(layer.norm.bias, quantiser.middle)
+        return layer
