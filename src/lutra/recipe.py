@@ -141,7 +141,8 @@ class TrainConfig(_Section):
     flips: Fraction = 0.0
     """Flipped bits per hidden code and step while tables train: a regulariser."""
     ema: Fraction = 0.0
-    """Decay of the averaged weights that are validated and kept; 0 keeps the raw weights."""
+    """Decay of the averaged weights that are validated and kept; 0 keeps the raw weights. Until
+    it has a full window, the average is over all steps."""
     select: Literal["best", "last"] = "best"
     """Checkpoint kept: best on validation, or the last."""
     seed: Annotated[int, Field(ge=0)] = 0

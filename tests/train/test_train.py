@@ -179,6 +179,17 @@ def test_averaged_weights_are_kept(
     assert (averaged[name] - initial).norm() < (raw[name] - initial).norm()
 
 
+def test_an_average_begins_with_the_first_step(
+    tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+) -> None:
+    tiny_content["mapping"] = {"method": "random"}
+    tiny_content["train"] |= {"epochs": 1, "batch": 2000, "select": "last"}
+    for ema in (0.0, 0.9):
+        tiny_content["train"]["ema"] = ema
+        train(parse_recipe(tiny_content), small_mnist, 0, tmp_path / str(ema))
+    assert weights(tmp_path / "0.0") == weights(tmp_path / "0.9")
+
+
 def test_schedules() -> None:
     cosine = TrainConfig(schedule="cosine", learning_rate=1.0)
     assert learning_rate(cosine, 0, 10, 4) == 1.0

@@ -155,7 +155,7 @@ def fit(
             if phase.rewiring is not None:
                 phase.rewiring.apply(step, phase.epochs * steps, optimizer)
             if average is not None:
-                _average(average, model, config.ema)
+                _average(average, model, min(config.ema, 1 - 1 / (step + 1)))
             phase.sums[0] += _finite(loss)
             phase.sums[1] += int((logits.argmax(dim=1) == y[rows]).sum())
             phase.step += 1
