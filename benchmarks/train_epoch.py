@@ -20,7 +20,7 @@ from torch import Tensor
 
 from lutra.bench import record
 from lutra.data import load
-from lutra.nn import LutModel
+from lutra.nn import LutModel, TableLayer
 from lutra.recipe import load_recipe
 from lutra.train import build
 from lutra.train._threads import cores_for
@@ -36,6 +36,7 @@ def main() -> int:
     recipe, data = load_recipe(RECIPE), load("mnist", validation=5000)
     x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
     model, order = build(recipe, data, seed=0), torch.randperm(len(y))
+    _use_differences(model, False)  # the same gradients as the peer's
 
     def train(forward: Callable[[Tensor], Tensor], batch: int, steps: int) -> list[float]:
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, fused=True)
@@ -51,6 +52,9 @@ def main() -> int:
         return seconds[2:]
 
     ours, peers = _ours(model, train, len(y)), {}
+    _use_differences(model, True)
+    differences = _ours(model, train, len(y))
+    _use_differences(model, False)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for batch in PEER_BATCHES:
         step = statistics.median(train(model.forward_samples, batch, PEER_STEPS))
@@ -65,12 +69,19 @@ def main() -> int:
         "batch": best,
         "peer_batch": peer_best,
         "ours_by_batch": ours,
+        "ours_by_batch_with_differences": differences,
         "peer_by_batch": peers,
         "ratio_at_equal_batch": {b: peers[b] / ours[b] for b in PEER_BATCHES},
         "ours_peak_memory_mib": round(memory),
     }
     record("train-epoch", figures)
     return 0
+
+
+def _use_differences(model: LutModel, on: bool) -> None:
+    for level in model.levels:
+        assert isinstance(level, TableLayer)
+        level.differences = on
 
 
 def _ours(

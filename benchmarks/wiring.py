@@ -2,8 +2,8 @@
 
     lutra bench wiring                   # writes benchmarks/results/wiring.json
 
-The published network's shape with 16 hidden units, the same sparse training for all; the dense
-phase, where there is one, comes before it and is counted in the time.
+The published network's shape with 16 hidden units, the same sparse training for all, without a
+teacher; the dense phase, where there is one, comes before it and is counted in the time.
 """
 
 import statistics
@@ -26,8 +26,8 @@ EPOCHS, DENSE_EPOCHS = 12, 2
 METHODS: dict[str, dict[str, Any]] = {
     "random": {"method": "random"},
     "local": {"method": "local"},
-    "dense full": {"method": "learned", "dense": "full", "epochs": DENSE_EPOCHS},
-    "dense skip": {"method": "learned", "dense": "skip", "epochs": DENSE_EPOCHS},
+    "dense full": {"method": "learned", "dense": "full", "epochs": DENSE_EPOCHS, "rate": 0.3},
+    "dense skip": {"method": "learned", "dense": "skip", "epochs": DENSE_EPOCHS, "rate": 0.3},
     "select": {"method": "select"},
     "regrow": {"method": "regrow"},
 }
@@ -39,10 +39,10 @@ def main() -> int:
     x, y = torch.from_numpy(data.test.x), torch.from_numpy(data.test.y)
     content = load_recipe(RECIPE).model_dump()
     content["model"]["width_n"] = 16
-    content["train"] |= {"epochs": EPOCHS, "select": "last"}
+    content["train"] |= {"epochs": EPOCHS, "select": "last", "ema": 0.998, "distill": {}}
     figures = {}
     for name, mapping in METHODS.items():
-        recipe = parse_recipe({**content, "mapping": {**content["mapping"], **mapping}})
+        recipe = parse_recipe({**content, "mapping": mapping})
         tests, validations, seconds = [], [], []
         for seed in SEEDS:
             with tempfile.TemporaryDirectory() as folder:
