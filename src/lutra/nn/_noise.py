@@ -18,7 +18,7 @@ class BitFlips:
     Parameters
     ----------
     rate
-        Expected flips per code.
+        Draws of a code to flip, per code; a code drawn twice flips once.
     generator
         Source of the positions.
     """
@@ -29,8 +29,9 @@ class BitFlips:
     def __call__(self, x: Signal) -> Signal:
         """Return ``x``, whose codes are changed in place."""
         size = x.codes.numel()
-        # A list of positions costs far less than a draw for every code.
-        at = torch.randint(size, (round(self.rate * size),), generator=self.generator)
+        # A list of positions costs far less than a draw for every code. Each stands there once:
+        # on a GPU, writes to the same place come in any order.
+        at = torch.randint(size, (round(self.rate * size),), generator=self.generator).unique()
         bits = torch.randint(x.bits, at.shape, generator=self.generator)
         at, bits = at.to(x.codes.device), bits.to(x.codes.device)
         codes = x.codes.view(-1)
