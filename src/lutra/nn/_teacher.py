@@ -25,7 +25,7 @@ class Teacher(nn.Module):
 
     def __init__(self, features: int, classes: int, image: tuple[int, int] | None) -> None:
         super().__init__()
-        self.image = image
+        self.image, self.classes = image, classes
         self.network = _mlp(features, classes) if image is None else _convolutions(image, classes)
 
     def forward(self, raw: Tensor, noise: BitFlips | None = None) -> Tensor:
@@ -39,10 +39,14 @@ class Teacher(nn.Module):
         """Return the logits in evaluation mode: what stands for a LUT network's output codes."""
         training = self.training
         self.train(False)
+        # Small results between large buffers would keep the allocator from giving memory back.
+        result = torch.empty(len(raw), self.classes)
         try:
-            return torch.cat([self(part) for part in raw.split(_BATCH)])
+            for part, rows in zip(raw.split(_BATCH), result.split(_BATCH), strict=True):
+                rows.copy_(self(part))
         finally:
             self.train(training)
+        return result
 
 
 def _mlp(features: int, classes: int) -> nn.Sequential:
