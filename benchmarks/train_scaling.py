@@ -19,8 +19,8 @@ from lutra._kernels import native
 from lutra.bench import record
 from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, _table_layer, random_wiring
 from lutra.nn import _native_ops as ops
-from lutra.nn._functions import Entries
 from lutra.nn._torch_ops import NormQuantise
+from lutra.nn.functions import Entries
 
 NEURONS, FAN_IN, HIDDEN, BATCH, FEATURES = 2160, 6, 64, 512, 784
 

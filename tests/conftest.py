@@ -55,6 +55,7 @@ TINY = {
     "name": "tiny",
     "data": {"name": "mnist", "validation": 500},
     "model": {
+        "family": "neuralut-assemble",
         "hidden_layers": [60, 20, 30, 10],
         "support_layers": [0, 1, 0, 1],
         "input_bitwidth": 1,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lutra.errors import RecipeError
-from lutra.nn.families import Level, NeuraLutAssemble
+from lutra.nn.families import FamilyModel, Level
 from lutra.recipe import load_recipe, parse_recipe
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
@@ -23,7 +23,7 @@ SLIDE = {
 }
 
 
-def released(tmp_path: Path, **parameters: Any) -> NeuraLutAssemble:
+def released(tmp_path: Path, **parameters: Any) -> FamilyModel:
     path = tmp_path / "parameters.json"
     path.write_text(json.dumps({**SLIDE, **parameters}))
     return load_recipe(path).model
@@ -68,10 +68,9 @@ def test_slide_three_two_assembled_layers(tmp_path: Path) -> None:
     assert [level.output_signed for level in levels] == [True, True, False, True, True, True, True]
     assert [level.output_bits for level in levels] == [1, 1, 2, 1, 1, 1, 2]
     assert [level.bits for level in levels] == [2, 1, 1, 2, 1, 1, 1]
-    assert model.mapped_levels() == [0, 3]
 
 
-def trees(model: NeuraLutAssemble, classes: int) -> list[tuple[int, int]]:
+def trees(model: FamilyModel, classes: int) -> list[tuple[int, int]]:
     """(number of trees, inputs per tree) of each assembled layer."""
     result: list[tuple[int, int]] = []
     leaves, width = (0, 0), 0
@@ -151,7 +150,10 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
         ({"model": {"hidden_fanin": 10, "hidden_layers": [24, 8, 30, 10]}}, "fan-in 10 exceeds"),
         ({"model": {"support_layers": [1, 1, 0, 1]}}, "must start with 0"),
         ({"model": {"support_layers": [0, 1]}}, "must match"),
-        ({"model": {"family": "nullanet"}}, "model.family"),
+        ({"model": {"family": "polylutt"}}, "model.family: .* did you mean 'polylut'"),
+        ({"model": {"width": 3}}, "unknown key 'model.width'; did you mean 'width_n'"),
+        ({"model": {"ensemble": {"member": 3}}}, "'model.ensemble.member'; did you mean 'members'"),
+        ({"model": {"ensemble": {"members": 3}}}, "mapping.method 'random' or 'local'"),
     ],
 )
 def test_a_bad_recipe_is_one_clear_error(

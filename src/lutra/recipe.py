@@ -9,13 +9,13 @@ import hashlib
 import json
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from lutra.data import names as data_names
 from lutra.errors import RecipeError
-from lutra.nn.families import NeuraLutAssemble
+from lutra.nn.families import Family, FamilyModel, NeuraLutAssemble
 
 __all__ = [
     "AugmentConfig",
@@ -169,10 +169,18 @@ class Recipe(_Section):
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     description: str = ""
     data: DataConfig = DataConfig()
-    model: NeuraLutAssemble
+    model: Family
     mapping: MappingConfig = MappingConfig()
     train: TrainConfig = TrainConfig()
     hardware: HardwareConfig = HardwareConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> "Recipe":
+        if self.model.ensemble.members > 1 and self.mapping.method not in ("random", "local"):
+            raise ValueError("the members of an ensemble need mapping.method 'random' or 'local'")
+        if self.model.ensemble.training != "joint" and self.train.distill.weight:
+            raise ValueError("a teacher needs model.ensemble.training = 'joint'")
+        return self
 
     @property
     def digest(self) -> str:
@@ -236,7 +244,8 @@ def _from_released(content: Any, name: str) -> dict[str, Any]:
     return {
         "name": name,
         "data": {"name": content["dataset"]} if "dataset" in content else {},
-        "model": {key: content[key] for key in NeuraLutAssemble.model_fields if key in content},
+        "model": {"family": "neuralut-assemble"}
+        | {key: content[key] for key in NeuraLutAssemble.model_fields if key in content},
         "mapping": pick(_RELEASED_MAPPING),
         "train": pick(_RELEASED_TRAINING),
     }
@@ -244,21 +253,36 @@ def _from_released(content: Any, name: str) -> dict[str, Any]:
 
 def _explain(problem: Any) -> str:
     path = [str(part) for part in problem["loc"]]
+    if path[:1] == ["model"] and path[1:2] and path[1] in _FAMILIES:
+        del path[1]  # pydantic names the family that it checked against
     where = ".".join(path) or "recipe"
+    given = problem["input"]
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {where!r}{_nearest(path[-1], _known_keys(path[:-1]))}"
+        family = problem["loc"][1] if path[0] == "model" else None
+        return f"unknown key {where!r}{_nearest(path[-1], _known_keys(path[:-1], family))}"
     if problem["type"] == "missing":
         return f"key {where!r} is missing"
+    if problem["type"] == "union_tag_not_found":
+        return f"key '{where}.family' is missing; known: {', '.join(_FAMILIES)}"
+    if problem["type"] == "union_tag_invalid":
+        tag = problem["ctx"]["tag"]
+        return f"{where}.family: no family {tag!r}{_nearest(tag, _FAMILIES)}"
     message = problem["msg"].removeprefix("Value error, ")
-    given = problem["input"]
     shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
     return f"{where}: {message}{shown}"
 
 
-def _known_keys(path: list[str]) -> list[str]:
+_FAMILIES: dict[str, type[FamilyModel]] = {
+    get_args(kind.model_fields["family"].annotation)[0]: kind
+    for kind in get_args(get_args(Family)[0])
+}
+
+
+def _known_keys(path: list[str], family: str | None) -> list[str]:
     section: Any = Recipe
     for part in path:
-        section = section.model_fields[part].annotation
+        known = section.model_fields[part].annotation
+        section = _FAMILIES[family] if family and part == "model" else known
     return list(section.model_fields)
 
 

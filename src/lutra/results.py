@@ -34,7 +34,7 @@ def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
     best, _ = max(finished, key=lambda pair: pair[1].validation or 0.0)
     area = best.synthesis
     return {
-        "system": recipe.model.family,
+        "system": recipe.model.family if recipe.model.ensemble.members == 1 else "amigolut",
         "recipe": recipe.name,
         "dataset": best.dataset,
         "seeds": [run.seed for run, _ in finished],

@@ -13,8 +13,8 @@ from lutra._kernels import native
 from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
 from lutra.nn import _native_ops as native_ops
 from lutra.nn import _torch_ops as torch_ops
-from lutra.nn._functions import Entries, TableFunction
 from lutra.nn._torch_ops import NormQuantise
+from lutra.nn.functions import Entries, TableFunction
 
 pytestmark = pytest.mark.skipif(native is None, reason="native kernels are not built")
 SETS = native.instruction_sets() if native else []

@@ -8,8 +8,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, _table_layer, random_wiring
-from lutra.nn._functions import TableFunction
+from lutra.nn import (
+    Identity,
+    Polynomial,
+    Quantiser,
+    Signal,
+    SkipMlp,
+    SubNetwork,
+    TableLayer,
+    _table_layer,
+    random_wiring,
+)
+from lutra.nn.functions import TableFunction
+
+
+@st.composite
+def functions(
+    draw: st.DrawFn, neurons: int, fan_in: int, generator: torch.Generator
+) -> TableFunction:
+    """One function of every kind."""
+    kinds = [Polynomial, SkipMlp, SubNetwork, *([Identity] if fan_in == 1 else [])]
+    kind = draw(st.sampled_from(kinds))
+    if kind is Identity:
+        return Identity(neurons)
+    if kind is Polynomial:
+        return Polynomial(neurons, fan_in, draw(st.integers(1, 4)), draw(st.booleans()), generator)
+    if kind is SkipMlp:
+        return SkipMlp(neurons, fan_in, draw(st.integers(1, 9)), draw(st.booleans()), generator)
+    depth, skip = draw(st.integers(1, 5)), draw(st.integers(0, 3))
+    return SubNetwork(neurons, fan_in, depth, draw(st.integers(1, 5)), skip, generator)
 
 
 @st.composite
@@ -22,10 +49,13 @@ def cases(draw: st.DrawFn) -> tuple[TableLayer, TableLayer, Quantiser, Tensor]:
     generator = torch.Generator().manual_seed(seed)
 
     def layer(neurons: int, fan_in: int, features: int, bits: int, signed: bool) -> TableLayer:
-        function = SkipMlp(neurons, fan_in, draw(st.integers(1, 9)), draw(st.booleans()), generator)
+        function = draw(functions(neurons, fan_in, generator))
         wires = random_wiring(neurons, fan_in, features, generator)
         quantiser = Quantiser(draw(st.integers(1, 4)), signed)
-        result = TableLayer(wires, bits, function, quantiser, "test").double()
+        norm = draw(st.booleans())
+        result = TableLayer(wires, bits, function, quantiser, "test", norm).double()
+        if not norm:
+            return result
         with torch.no_grad():
             result.norm.weight.uniform_(-1.5, 1.5, generator=generator)
             result.norm.bias.uniform_(-0.5, 0.5, generator=generator)

@@ -1,8 +1,8 @@
 """Trainable networks of lookup tables, in plain torch."""
 
+from lutra.nn._adder import Adder
 from lutra.nn._dense import DenseLayer
 from lutra.nn._encoders import InputEncoder, LearnedEncoder, UniformEncoder
-from lutra.nn._functions import SkipMlp
 from lutra.nn._head import GroupSum
 from lutra.nn._model import LutModel
 from lutra.nn._noise import BitFlips
@@ -12,18 +12,23 @@ from lutra.nn._signal import Signal
 from lutra.nn._table_layer import TableLayer
 from lutra.nn._teacher import Teacher
 from lutra.nn._wiring import local_wiring, random_wiring, tree_wiring
+from lutra.nn.functions import Identity, Polynomial, SkipMlp, SubNetwork
 
 __all__ = [
+    "Adder",
     "BatchNorm",
     "BitFlips",
     "DenseLayer",
     "GroupSum",
+    "Identity",
     "InputEncoder",
     "LearnedEncoder",
     "LutModel",
+    "Polynomial",
     "Quantiser",
     "Signal",
     "SkipMlp",
+    "SubNetwork",
     "TableLayer",
     "Teacher",
     "UniformEncoder",

@@ -13,7 +13,7 @@ __all__ = ["InputEncoder", "LearnedEncoder", "UniformEncoder"]
 
 
 class InputEncoder(nn.Module):
-    """Maps raw fixed-point features, shape (features, batch), to a `Signal`.
+    """Maps raw fixed-point features, shape (outputs, batch), to a `Signal`.
 
     Encoders are monotone in every feature, so that each code step is one threshold.
 
@@ -25,34 +25,58 @@ class InputEncoder(nn.Module):
         The raw word.
     bits
         Bits per code.
+    copies
+        Encode everything so many times over, each time with parameters of its own.
     """
 
-    def __init__(self, scale: Tensor, offset: Tensor, width: int, signed: bool, bits: int) -> None:
+    def __init__(
+        self,
+        scale: Tensor,
+        offset: Tensor,
+        width: int,
+        signed: bool,
+        bits: int,
+        copies: int = 1,
+    ) -> None:
         super().__init__()
         self.scale: Tensor
         self.offset: Tensor
-        self.register_buffer("scale", scale.float()[:, None])
-        self.register_buffer("offset", offset.float()[:, None])
-        self.width, self.signed, self.bits = width, signed, bits
+        self.register_buffer("scale", scale.float().repeat(copies)[:, None])
+        self.register_buffer("offset", offset.float().repeat(copies)[:, None])
+        self.width, self.signed, self.bits, self.copies = width, signed, bits, copies
+
+    @property
+    def inputs(self) -> int:
+        """Raw features."""
+        return len(self.scale) // self.copies
+
+    @property
+    def outputs(self) -> int:
+        """Encoded features, the copies one after the other."""
+        return len(self.scale)
 
     @property
     def levels(self) -> Tensor:
         """Real value of every code. Shape (2**bits,)."""
         raise NotImplementedError
 
+    def copied(self, raw: Tensor) -> Tensor:
+        """Return raw features (inputs, batch) as often as there are copies: (outputs, batch)."""
+        return raw if self.copies == 1 else raw.repeat(self.copies, 1)
+
     def forward(self, raw: Tensor) -> Signal:
-        """Encode a batch of raw features."""
+        """Encode a batch of raw features, shape (outputs, batch)."""
         raise NotImplementedError
 
     @torch.no_grad()
     def thresholds(self) -> Tensor:
-        """Return the least raw value of each code above 0, by bisection. (features, 2**bits - 1).
+        """Return the least raw value of each code above 0, by bisection. (outputs, 2**bits - 1).
 
         A code that no raw value reaches gets the first value beyond the word.
         """
         low = -(1 << (self.width - 1)) if self.signed else 0
         high = low + (1 << self.width)
-        features, steps = len(self.scale), (1 << self.bits) - 1
+        features, steps = self.outputs, (1 << self.bits) - 1
         least = torch.full((features, steps), low)
         most = torch.full((features, steps), high)
         wanted = torch.arange(1, steps + 1).expand(features, steps)
@@ -72,7 +96,8 @@ class InputEncoder(nn.Module):
         levels = self.levels
         step = float(levels[1] - levels[0])
         code = Code(self.bits, round(float(levels[0]) / step), step)
-        op = Encode(builder.inputs, thresholds, name="encode", code=code)
+        words = Words(np.tile(builder.inputs.bits, (self.copies, 1)), self.signed)
+        op = Encode(words, thresholds, name="encode", code=code)
         return builder.add(op, self.bits), levels
 
 
@@ -82,9 +107,17 @@ class LearnedEncoder(InputEncoder):
     The norm's weight is used by its absolute value, which keeps the encoder monotone.
     """
 
-    def __init__(self, scale: Tensor, offset: Tensor, width: int, signed: bool, bits: int) -> None:
-        super().__init__(scale, offset, width, signed, bits)
-        self.norm = BatchNorm(len(scale))
+    def __init__(
+        self,
+        scale: Tensor,
+        offset: Tensor,
+        width: int,
+        signed: bool,
+        bits: int,
+        copies: int = 1,
+    ) -> None:
+        super().__init__(scale, offset, width, signed, bits, copies)
+        self.norm = BatchNorm(self.outputs)
         self.shift = nn.Parameter(torch.tensor(-0.25))
         self.quantiser = Quantiser(bits, signed=True)
 
@@ -94,7 +127,7 @@ class LearnedEncoder(InputEncoder):
         return self.quantiser.levels
 
     def forward(self, raw: Tensor) -> Signal:
-        """Encode a batch of raw features, shape (features, batch)."""
+        """Encode a batch of raw features, shape (outputs, batch)."""
         x = raw * self.scale + self.offset
         mean, variance = self.norm.statistics(x)
         weight = self.norm.weight.abs() / (variance + self.norm.eps).sqrt()
@@ -106,8 +139,16 @@ class LearnedEncoder(InputEncoder):
 class UniformEncoder(InputEncoder):
     """The top bits of the raw word: no arithmetic, no parameters, no hardware."""
 
-    def __init__(self, scale: Tensor, offset: Tensor, width: int, signed: bool, bits: int) -> None:
-        super().__init__(scale, offset, width, signed, bits)
+    def __init__(
+        self,
+        scale: Tensor,
+        offset: Tensor,
+        width: int,
+        signed: bool,
+        bits: int,
+        copies: int = 1,
+    ) -> None:
+        super().__init__(scale, offset, width, signed, bits, copies)
         if bits > width:
             raise ValueError(f"{bits} code bits from raw words of {width} bits")
 
@@ -119,7 +160,7 @@ class UniformEncoder(InputEncoder):
         )
 
     def forward(self, raw: Tensor) -> Signal:
-        """Encode a batch of raw features, shape (features, batch)."""
+        """Encode a batch of raw features, shape (outputs, batch)."""
         if self.signed:
             raw = raw.long() + (1 << (self.width - 1))
         codes = (raw >> (self.width - self.bits)).to(torch.uint8)

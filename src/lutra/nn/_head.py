@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lutra.circuit import Builder, Code, Sum, Words
 from lutra.nn._quantiser import Quantiser
 
-__all__ = ["GroupSum"]
+__all__ = ["GroupSum", "sum_groups"]
 
 
 class GroupSum(nn.Module):
@@ -40,13 +40,19 @@ class GroupSum(nn.Module):
         """Append the sums to a circuit; ``quantiser`` is the last level's."""
         if self.votes == 1:
             return words
-        wires = words.bits.reshape(words.count // self.votes, -1)
-        weights = np.tile(1 << np.arange(words.width), (len(wires), self.votes))
-        width = int(weights[0].sum()).bit_length()
-        code = Code(width, self.votes * quantiser.q_min, float(quantiser.step.detach()))
-        bias = np.zeros(len(wires), np.int64)
-        return builder.add(Sum(wires, weights, bias, width, False, "votes", code), width)
+        code = Code(words.width, quantiser.q_min, float(quantiser.step.detach()))
+        return sum_groups(builder, words, self.votes, code, "votes")
 
     def extra_repr(self) -> str:
         """Return the settings for ``repr``."""
         return f"votes={self.votes}"
+
+
+def sum_groups(builder: Builder, words: Words, size: int, code: Code, name: str) -> Words:
+    """Append one sum per ``size`` neighbouring words; ``code`` is the words'."""
+    wires = words.bits.reshape(words.count // size, -1)
+    weights = np.tile(1 << np.arange(words.width), (len(wires), size))
+    width = int(weights[0].sum()).bit_length()
+    code = Code(width, size * code.offset, code.scale)
+    bias = np.zeros(len(wires), np.int64)
+    return builder.add(Sum(wires, weights, bias, width, False, name, code), width)

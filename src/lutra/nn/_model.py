@@ -1,5 +1,6 @@
 """A model: input encoder, levels of tables, class scores; and how it lowers to a circuit."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,6 +8,7 @@ from torch import Tensor, nn
 
 from lutra.circuit import Builder, Circuit
 from lutra.errors import CircuitError
+from lutra.nn._adder import Adder
 from lutra.nn._dense import DenseLayer
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._head import GroupSum
@@ -15,7 +17,9 @@ from lutra.nn._signal import Signal
 from lutra.nn._table_domain import operations
 from lutra.nn._table_layer import TableLayer
 
-__all__ = ["LutModel"]
+__all__ = ["Layer", "LutModel"]
+
+Layer = TableLayer | Adder | DenseLayer
 
 
 class LutModel(nn.Module):
@@ -31,23 +35,30 @@ class LutModel(nn.Module):
     levels
         Applied one after the other. Dense twins train but cannot be lowered.
     votes
-        Nodes of the last level per class, see `lutra.nn.GroupSum`.
+        Nodes of the last level per class and member, see `lutra.nn.GroupSum`.
+    members
+        Networks of an ensemble, whose nodes per class follow one another.
     """
 
     def __init__(
-        self, encoder: InputEncoder, levels: Sequence[TableLayer | DenseLayer], votes: int = 1
+        self,
+        encoder: InputEncoder,
+        levels: Sequence[Layer],
+        votes: int = 1,
+        members: int = 1,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.levels = nn.ModuleList(levels)
-        self.head = GroupSum(votes)
+        self.members = members
+        self.head = GroupSum(votes * members)
         self.logit_shift = nn.Parameter(torch.tensor(0.0))
         self.logit_scale = nn.Parameter(torch.tensor(1.0))
 
     @property
     def tables_alone(self) -> bool:
-        """Whether every level has tables: no dense twins."""
-        return all(isinstance(level, TableLayer) for level in self.levels)
+        """Whether there are no dense twins."""
+        return not any(isinstance(level, DenseLayer) for level in self.levels)
 
     def forward(self, raw: Tensor, noise: BitFlips | None = None) -> Tensor:
         """Return logits (batch, classes) of raw features (batch, features).
@@ -61,16 +72,24 @@ class LutModel(nn.Module):
         """
         return self._logits(self.signal(raw, noise))
 
+    def by_member(self, raw: Tensor, noise: BitFlips | None = None) -> Tensor:
+        """Return what each member adds to the logits: (members, batch, classes)."""
+        values = self.signal(raw, noise).values
+        parts = values.unflatten(0, (-1, self.members, self.head.votes // self.members)).sum(2)
+        scores = parts / math.sqrt(self.head.votes) + self.logit_shift / self.members
+        return self.logit_scale * scores.permute(1, 2, 0)
+
     def forward_samples(self, raw: Tensor) -> Tensor:
         """Return the same logits by per-sample evaluation of every level: the reference."""
-        signal = self.encoder(raw.T)
+        signal = self.encoder(self.encoder.copied(raw.T))
         for level in self.levels:
             signal = level.forward_samples(signal)  # pyright: ignore[reportCallIssue]
         return self._logits(signal)
 
     def signal(self, raw: Tensor, noise: BitFlips | None = None) -> Signal:
         """Return the last level's codes and values, feature-major."""
-        signal = self.encoder(operations(self.encoder.scale).transpose(raw))
+        raw = operations(self.encoder.scale).transpose(raw)
+        signal = self.encoder(self.encoder.copied(raw))
         for number, level in enumerate(self.levels):
             signal = level(signal if noise is None or not number else noise(signal))
         return signal
@@ -104,11 +123,12 @@ class LutModel(nn.Module):
             A level has no tables (the dense phase of learned mapping).
         """
         encoder = self.encoder
-        builder = Builder(len(encoder.scale), encoder.width, encoder.signed, features)
+        builder = Builder(encoder.inputs, encoder.width, encoder.signed, features)
         words, values = encoder.lower(builder)
         for number, level in enumerate(self.levels):
-            if not isinstance(level, TableLayer):
+            if isinstance(level, DenseLayer):
                 raise CircuitError(f"{name}: level {number} has no tables, it is a dense twin")
+            assert isinstance(level, TableLayer | Adder)
             words, values = level.lower(builder, words, values)
         last = self.levels[-1]
         assert isinstance(last, TableLayer)

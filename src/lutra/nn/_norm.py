@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-__all__ = ["BatchNorm"]
+__all__ = ["BatchNorm", "NoNorm"]
 
 
 class BatchNorm(nn.Module):
@@ -12,6 +12,8 @@ class BatchNorm(nn.Module):
     In the table domain the batch's statistics are sums over a table's entries, weighted by how
     many samples meet each (`lutra.nn._torch_ops.quantise`).
     """
+
+    by_batch = True
 
     def __init__(self, size: int, momentum: float = 0.1, eps: float = 1e-5) -> None:
         super().__init__()
@@ -46,3 +48,31 @@ class BatchNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Normalise samples of shape (n, batch)."""
         return self.normalise(x, *self.statistics(x))
+
+
+class NoNorm(nn.Module):
+    """What stands behind a table in the place of `BatchNorm` where values stay as they are."""
+
+    by_batch = False
+    eps = 1.0
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.weight: Tensor
+        self.bias: Tensor
+        self.mean: Tensor
+        self.variance: Tensor
+        for name, value in (("weight", 1.0), ("bias", 0.0), ("mean", 0.0), ("variance", 0.0)):
+            self.register_buffer(name, torch.full((size,), value), persistent=False)
+
+    def update(self, mean: Tensor, variance: Tensor, batch: int) -> None:
+        """Do nothing: there are no statistics."""
+
+    def normalise(self, x: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Return ``x``."""
+        del mean, variance
+        return x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x``."""
+        return x

@@ -51,7 +51,9 @@ class Link:
     counts: Tensor
     """(n, E) samples at every entry."""
     slopes: Callable[[], Tensor]
-    """P, see `lutra.nn._functions.TableFunction.slopes`."""
+    """P, see `lutra.nn.functions.TableFunction.slopes`."""
+    by_batch: bool = True
+    """Whether the norm behind the table has statistics of the batch; without, they are 0."""
     observer: Callable[[Tensor, "Link"], None] | None = None
     mean: Tensor = field(init=False)
     """Batch statistics, (n,); set by the forward pass of `QuantisedLookup`."""
@@ -78,9 +80,10 @@ class QuantisedLookup(torch.autograd.Function):
         """Return the carrier and the codes (uint8) of a `lutra.nn._signal.Signal`, both (n, B)."""
         output = NormQuantise(weight, bias, eps, step, q_min, q_max)
         run, batch = link.operations, link.addresses.shape[1]
-        table_codes, link.mean, link.variance = run.quantise(table, link.counts, batch, output)
+        counts = link.counts if link.by_batch else torch.zeros_like(link.counts)
+        table_codes, link.mean, link.variance = run.quantise(table, counts, batch, output)
         codes = run.lookup(table_codes, link.addresses)
-        ctx.link, ctx.output, ctx.table = link, output, table
+        ctx.link, ctx.output, ctx.table, ctx.counts = link, output, table, counts
         ctx.mark_non_differentiable(codes)
         return table.new_empty(()).expand(codes.shape), codes
 
@@ -92,8 +95,10 @@ class QuantisedLookup(torch.autograd.Function):
         """Sum the samples' gradients per entry; go back through quantiser and norm."""
         link: Link = ctx.link
         *gradients, direct, shared = link.operations.quantise_backward(
-            gradient, link.addresses, ctx.table, link.counts, link.mean, link.variance, ctx.output
+            gradient, link.addresses, ctx.table, ctx.counts, link.mean, link.variance, ctx.output
         )
+        if not link.by_batch:
+            shared.zero_()
         link.gradients = gradient, direct, shared
         if link.observer is not None:
             at = link.addresses.long()

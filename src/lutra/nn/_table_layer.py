@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from lutra.circuit import MAX_FAN_IN, Builder, Code, Lut, Words, pack_tables
-from lutra.nn._functions import Entries, TableFunction
-from lutra.nn._norm import BatchNorm
+from lutra.nn._norm import BatchNorm, NoNorm
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
 from lutra.nn._table_domain import Feed, Link, Observer, QuantisedLookup, operations
+from lutra.nn.functions import Entries, TableFunction
 
 __all__ = ["TableLayer"]
 
@@ -39,6 +39,10 @@ class TableLayer(nn.Module):
         Of the output.
     name
         For reports, RTL and error messages.
+    norm
+        Normalise the neuron values over the batch.
+    mapped
+        Whether a mapping may choose the wires; those inside a tree are fixed.
 
     Raises
     ------
@@ -53,6 +57,8 @@ class TableLayer(nn.Module):
         function: TableFunction,
         quantiser: Quantiser,
         name: str = "",
+        norm: bool = True,
+        mapped: bool = True,
     ) -> None:
         super().__init__()
         if wires.shape[1] * bits > MAX_FAN_IN:
@@ -62,13 +68,18 @@ class TableLayer(nn.Module):
             )
         self.wires: Tensor
         self.register_buffer("wires", wires.long())
-        self.bits, self.name = bits, name
+        self.bits, self.name, self.mapped = bits, name, mapped
         self.function = function
-        self.norm = BatchNorm(len(wires))
+        self.norm = BatchNorm(len(wires)) if norm else NoNorm(len(wires))
         self.quantiser = quantiser
         self.observer: Observer | None = None
         self.differences = False
         """Send gradients back by finite differences of the table, not by its derivatives."""
+
+    @property
+    def neurons(self) -> int:
+        """Neurons, n."""
+        return len(self.wires)
 
     @property
     def entries(self) -> int:
@@ -89,7 +100,7 @@ class TableLayer(nn.Module):
             return Signal(run.lookup(table, addresses), quantiser.levels, quantiser.bits)
         table = self.function.table(entries)
         slopes = partial(self._slopes, entries, table.detach())
-        link = Link(run, self.wires, addresses, counts, slopes)
+        link = Link(run, self.wires, addresses, counts, slopes, self.norm.by_batch)
         if self.observer is not None:
             link.observer = partial(self.observer, x)
         if x.carrier is not None and x.carrier.requires_grad:

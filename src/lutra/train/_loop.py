@@ -31,6 +31,7 @@ from lutra.train._checkpoint import (
     unpack,
     unpack_optimizer,
 )
+from lutra.train._members import MemberLoss
 from lutra.train._random import generator
 from lutra.train._rewire import Rewiring
 from lutra.train._schedule import learning_rate
@@ -63,6 +64,8 @@ class Phase:
         Changes the wiring during the training.
     targets
         A teacher's logits of every training row, (rows, classes).
+    member_loss
+        Of the members of an ensemble, in the place of the loss of their sum.
     """
 
     name: str
@@ -73,6 +76,7 @@ class Phase:
     penalty: Callable[[], Tensor] | None = None
     rewiring: Rewiring | None = None
     targets: Tensor | None = None
+    member_loss: MemberLoss | None = None
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float = -1.0
     epoch: int = 0
@@ -149,8 +153,12 @@ def fit(
             noise = _noise(config, phase)
             if phase.rewiring is not None:
                 phase.rewiring.prepare(step, phase.epochs * steps)
-            logits = model(xb, noise)
-            loss = _loss(logits, y, rows, config, phase)
+            if phase.member_loss is not None and isinstance(model, LutModel):
+                parts = model.by_member(xb, noise)
+                logits, loss = parts.sum(0), phase.member_loss(parts, y[rows], rows)
+            else:
+                logits = model(xb, noise)
+                loss = _loss(logits, y, rows, config, phase)
             _update(loss, optimizer, rate)
             if phase.rewiring is not None:
                 phase.rewiring.apply(step, phase.epochs * steps, optimizer)

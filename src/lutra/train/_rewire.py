@@ -7,7 +7,6 @@ hands out in the backward pass.
 import math
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -186,12 +185,12 @@ def rewiring(recipe: Recipe, model: LutModel, generator: torch.Generator) -> Rew
         return None
     layers: dict[str, TableLayer] = {}
     features: dict[str, int] = {}
+    before = model.encoder.outputs
     for number, level in enumerate(model.levels):
-        assert isinstance(level, TableLayer)
-        if number in recipe.model.mapped_levels():
-            layers[str(number)] = level
-            before: Any = model.levels[number - 1] if number else None
-            features[str(number)] = len(before.wires) if number else len(model.encoder.scale)
+        if isinstance(level, TableLayer) and level.mapped:
+            layers[str(number)], features[str(number)] = level, before
+        assert isinstance(level.neurons, int)
+        before = level.neurons
     if kind == "regrow":
         return Regrow(layers, recipe.mapping)
     return Select(layers, recipe.mapping, features, generator)
@@ -201,7 +200,8 @@ def _forget(
     layer: TableLayer, rows: Tensor, digits: Tensor, optimizer: torch.optim.Optimizer
 ) -> None:
     """Let an exchanged digit begin without effect and without the optimizer's memory of it."""
-    for parameter, axis in layer.function.by_digit():
+    for parameter, digit in layer.function.by_digit():
         state = optimizer.state[parameter]
+        theirs = digit.to(parameter.device)[digits].expand(len(rows), *parameter.shape[1:])
         for tensor in (parameter.data, state["exp_avg"], state["exp_avg_sq"]):
-            tensor.movedim(axis, 1)[rows, digits] = 0
+            tensor[rows] = tensor[rows].masked_fill(theirs, 0)

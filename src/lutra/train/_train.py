@@ -1,6 +1,7 @@
 """From a recipe to a trained model: encoder, learned mapping, sparse training."""
 
 import hashlib
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -9,9 +10,11 @@ from torch import Tensor
 from lutra.data import Dataset
 from lutra.errors import RecipeError
 from lutra.nn import DenseLayer, InputEncoder, LearnedEncoder, LutModel, TableLayer, UniformEncoder
+from lutra.nn.families import MemberWiring
 from lutra.recipe import Recipe
 from lutra.train._checkpoint import load_state, save_state, unpack
 from lutra.train._loop import Phase, Progress, fit
+from lutra.train._members import bagging, boosting
 from lutra.train._random import generator
 from lutra.train._rewire import rewiring
 from lutra.train._teacher import teach
@@ -20,8 +23,10 @@ from lutra.train._threads import cores_for
 __all__ = ["build", "restore", "train"]
 
 
-def build(recipe: Recipe, data: Dataset, seed: int, wiring: list[Tensor] | None = None) -> LutModel:
-    """Return the untrained network of a recipe, with local or random wiring where none is given.
+def build(
+    recipe: Recipe, data: Dataset, seed: int, learned: list[Tensor] | None = None
+) -> LutModel:
+    """Return the untrained network of a recipe, with local or random wiring where none is learned.
 
     Raises
     ------
@@ -30,7 +35,8 @@ def build(recipe: Recipe, data: Dataset, seed: int, wiring: list[Tensor] | None 
     """
     draw = generator(seed, "initial weights")
     try:
-        if wiring is None and recipe.mapping.method == "local":
+        wiring = None if learned is None else lambda: learned
+        if learned is None and recipe.mapping.method == "local":
             wiring = _local_wiring(recipe, data, seed)
         model = recipe.model.build(_encoder(recipe, data), len(data.classes), draw, wiring)
     except ValueError as error:
@@ -58,6 +64,12 @@ def train(
     if recipe.mapping.method == "learned" and not phase.checkpoint.exists():
         model = build(recipe, data, seed, _learn_wiring(recipe, data, seed, folder, progress))
     phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
+    ensemble = recipe.model.ensemble
+    if ensemble.training == "bagging":
+        draw = generator(seed, "bags")
+        phase.member_loss = bagging(ensemble.members, len(data.train), draw)
+    elif ensemble.training == "boosting":
+        phase.member_loss = boosting
     if recipe.train.distill.weight:
         phase.targets = teach(recipe, data, seed, folder, digest, progress)
     with cores_for(model):
@@ -113,18 +125,20 @@ def _with_gradients(model: LutModel, recipe: Recipe) -> LutModel:
     return model
 
 
-def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> list[Tensor]:
+def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
     if data.image is None:
         raise ValueError("mapping.method = 'local' needs images")
-    draw = generator(seed, "wiring")
-    return recipe.model.local_wiring(data.image, recipe.mapping.window, len(data.classes), draw)
+    draw, window, classes = generator(seed, "wiring"), recipe.mapping.window, len(data.classes)
+    return partial(recipe.model.local_wiring, data.image, window, classes, draw)
 
 
 def _encoder(recipe: Recipe, data: Dataset) -> InputEncoder:
     kind = LearnedEncoder if recipe.model.encoder == "learned" else UniformEncoder
     scale, offset = torch.from_numpy(data.scale), torch.from_numpy(data.offset)
+    ensemble, bits = recipe.model.ensemble, recipe.model.input_bitwidth
+    copies = ensemble.members if ensemble.inputs == "own" else 1
     try:
-        return kind(scale, offset, data.width, data.signed, recipe.model.input_bitwidth)
+        return kind(scale, offset, data.width, data.signed, bits, copies)
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
 

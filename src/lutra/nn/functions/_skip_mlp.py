@@ -1,8 +1,7 @@
-"""Table functions: what a neuron computes from its digits. One class per idea."""
+"""One hidden layer and a linear skip: the NeuraLUT-Assemble node, and its native kernels."""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -11,95 +10,9 @@ from torch.autograd.function import once_differentiable
 
 from lutra._kernels import native
 from lutra.nn._native_ops import pointer, usable
-from lutra.nn._table_domain import operations
+from lutra.nn.functions._base import Entries, TableFunction, kaiming, uniform
 
-__all__ = ["Entries", "SkipMlp", "TableFunction"]
-
-
-@dataclass(frozen=True)
-class Entries:
-    """The inputs of a table: every combination of ``fan_in`` digits, digit 0 the fastest.
-
-    Parameters
-    ----------
-    levels
-        Real value of every digit code. Shape (2**bits,).
-    bits, fan_in
-        Bits per digit, digits.
-    chosen
-        The entries to evaluate, an address each, for every neuron on its own; None for all of
-        them. Shape (n, E), where E counts the chosen ones alone.
-    """
-
-    levels: Tensor
-    bits: int
-    fan_in: int
-    chosen: Tensor | None = None
-
-    @property
-    def values(self) -> Tensor:
-        """Real value of each digit at each entry. Shape (1 or n, F, E)."""
-        device = self.levels.device
-        if self.chosen is None:
-            entry = torch.arange(1 << (self.fan_in * self.bits), device=device)[None]
-        else:
-            entry = self.chosen
-        shifts = torch.arange(self.fan_in, device=device)[:, None] * self.bits
-        return self.levels[(entry[:, None] >> shifts) & ((1 << self.bits) - 1)]
-
-    @property
-    def row(self) -> int:
-        """Columns of `TableFunction.slopes`: F + 2, up to a multiple of 8."""
-        return (self.fan_in + 9) // 8 * 8
-
-
-class TableFunction(nn.Module):
-    """Base of all: `forward` maps digit values (n or 1, F, entries), entry by entry, to (n, E)."""
-
-    neurons: int
-
-    def table(self, entries: Entries) -> Tensor:
-        """Evaluate every entry, differentiable in the parameters. Shape (n, E)."""
-        return self(entries.values)
-
-    def by_digit(self) -> list[tuple[nn.Parameter, int]]:
-        """Return the parameters (n, ...) with an axis of digits, and that axis.
-
-        Setting them to zero at one neuron and digit must make that digit without effect.
-        """
-        raise NotImplementedError
-
-    def slopes(self, entries: Entries) -> Tensor:
-        """Return the derivative of each table value by digit f in column f. Shape (n, E, row).
-
-        The columns from F on are undefined: the caller's to use.
-        """
-        with torch.enable_grad():
-            z = entries.values
-            z = z.expand(self.neurons, *z.shape[1:]).clone().requires_grad_()
-            slopes = torch.autograd.grad(self(z).sum(), z)[0].transpose(1, 2)
-        return nn.functional.pad(slopes, (0, entries.row - entries.fan_in))
-
-    @torch.no_grad()
-    def differences(self, entries: Entries, table: Tensor) -> Tensor:
-        """Return finite differences of the table in the place of `slopes`.
-
-        See `lutra.nn._torch_ops.differences`. Neighbours of chosen entries are evaluated.
-        """
-        levels, bits = entries.levels, entries.bits
-        if entries.chosen is None:
-            return operations(levels).differences(table, levels, bits, entries.row)
-        rows = table.new_zeros(*table.shape, entries.row)
-        for digit in range(entries.fan_in):
-            shift = digit * bits
-            code = (entries.chosen >> shift) & ((1 << bits) - 1)
-            up, down = (code + 1).clamp(max=len(levels) - 1), (code - 1).clamp(min=0)
-            rest = entries.chosen - (code << shift)
-            above, below = (
-                self.table(replace(entries, chosen=rest + (c << shift))) for c in (up, down)
-            )
-            rows[:, :, digit] = (above - below) / (levels[up] - levels[down])
-        return rows
+__all__ = ["SkipMlp"]
 
 
 class SkipMlp(TableFunction):
@@ -128,13 +41,13 @@ class SkipMlp(TableFunction):
     ) -> None:
         super().__init__()
         self.neurons = neurons
-        self.hidden_weight = nn.Parameter(_kaiming((neurons, hidden, fan_in), fan_in, generator))
+        self.hidden_weight = nn.Parameter(kaiming((neurons, hidden, fan_in), fan_in, generator))
         self.hidden_bias = nn.Parameter(
-            _uniform((neurons, hidden, 1), 1 / math.sqrt(fan_in), generator)
+            uniform((neurons, hidden, 1), 1 / math.sqrt(fan_in), generator)
         )
-        self.output_weight = nn.Parameter(_kaiming((neurons, hidden, 1), hidden, generator))
+        self.output_weight = nn.Parameter(kaiming((neurons, hidden, 1), hidden, generator))
         self.skip_weight = (
-            nn.Parameter(_kaiming((neurons, fan_in, 1), fan_in, generator)) if skip else None
+            nn.Parameter(kaiming((neurons, fan_in, 1), fan_in, generator)) if skip else None
         )
 
     def forward(self, z: Tensor) -> Tensor:
@@ -147,10 +60,11 @@ class SkipMlp(TableFunction):
             result = result + (self.skip_weight * z).sum(dim=1)
         return result
 
-    def by_digit(self) -> list[tuple[nn.Parameter, int]]:
+    def by_digit(self) -> list[tuple[nn.Parameter, Tensor]]:
         """Return hidden and skip weights."""
-        skip = [] if self.skip_weight is None else [(self.skip_weight, 1)]
-        return [(self.hidden_weight, 2), *skip]
+        own = torch.eye(self.hidden_weight.shape[2], dtype=torch.bool)
+        skip = [] if self.skip_weight is None else [(self.skip_weight, own[:, :, None])]
+        return [(self.hidden_weight, own[:, None]), *skip]
 
     def table(self, entries: Entries) -> Tensor:
         """Evaluate every entry. Shape (n, E)."""
@@ -226,11 +140,3 @@ def _arguments(levels: Tensor, bits: int, weights: Sequence[Tensor | None]) -> t
     n, units, fan_in = hidden.shape
     pointers = [0 if w is None else pointer(w) for w in weights]
     return pointer(levels), *pointers, n, fan_in, units, bits
-
-
-def _kaiming(shape: tuple[int, ...], fan_in: int, generator: torch.Generator | None) -> Tensor:
-    return _uniform(shape, math.sqrt(6 / fan_in), generator)
-
-
-def _uniform(shape: tuple[int, ...], bound: float, generator: torch.Generator | None) -> Tensor:
-    return torch.empty(shape).uniform_(-bound, bound, generator=generator)

@@ -1,0 +1,171 @@
+"""The contract of every family, and of every recipe: tables, torch, circuit and RTL agree."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lutra.circuit import evaluate
+from lutra.circuit import load as load_circuit
+from lutra.circuit import save as save_circuit
+from lutra.data import Dataset
+from lutra.errors import RecipeError
+from lutra.nn import LutModel, TableLayer
+from lutra.recipe import Recipe, parse_recipe
+from lutra.train import build, train
+from lutra.verify import verify_rtl
+
+from ..conftest import TINY
+
+LAYERS = {
+    "hidden_layers": [40, 30],
+    "input_bitwidth": 2,
+    "hidden_bitwidth": 2,
+    "output_bitwidth": 4,
+    "input_fanin": 4,
+    "hidden_fanin": 3,
+    "output_fanin": 3,
+}
+TREES = {key: value for key, value in TINY["model"].items() if key != "family"}
+SINGLE = {
+    "logicnets": LAYERS,
+    "polylut": {**LAYERS, "degree": 3},
+    "polylut-add": {**LAYERS, "degree": 2, "adders": 3, "input_fanin": 2},
+    "neuralut": {**LAYERS, "depth": 4, "width_n": 3, "skip_every": 2},
+    "neuralut-assemble": TREES,
+}
+MODELS = {name: {"family": name, **parameters} for name, parameters in SINGLE.items()}
+ENSEMBLES = {
+    f"{name}-{inputs}": {**model, "votes": votes, "ensemble": {"members": 3, "inputs": inputs}}
+    for name, model, inputs, votes in (
+        ("polylut-add", MODELS["polylut-add"], "own", 1),
+        ("neuralut", MODELS["neuralut"], "shared", 2),
+        ("trees", {**MODELS["neuralut-assemble"], "hidden_layers": [60, 20, 60, 20]}, "own", 2),
+    )
+}
+EVERY = {**MODELS, **ENSEMBLES}
+
+
+def recipe(model: dict[str, Any], **train: Any) -> Recipe:
+    content = copy.deepcopy(TINY)
+    content |= {"model": model, "mapping": {"method": "random"}}
+    content["train"] |= {"epochs": 1, **train}
+    return parse_recipe(content)
+
+
+def moved(model: LutModel, data: Dataset) -> LutModel:
+    """The model after two training batches: every running statistic has moved."""
+    raw = torch.from_numpy(data.train.x)
+    model(raw[:700])
+    model(raw[700:])
+    return model
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_table_domain_equals_per_sample_evaluation(name: str, small_mnist: Dataset) -> None:
+    ours = build(recipe(EVERY[name]), small_mnist, 3).double()
+    reference = copy.deepcopy(ours)
+    raw, y = torch.from_numpy(small_mnist.train.x[:300]), torch.from_numpy(small_mnist.train.y)
+    logits = [ours(raw), reference.forward_samples(raw)]
+    assert torch.equal(*logits)
+    for result in logits:
+        torch.nn.functional.cross_entropy(result, y[:300]).backward()
+    expected = dict(reference.named_parameters())
+    for key, parameter in ours.named_parameters():
+        gradient = expected[key].grad
+        assert (parameter.grad is None) == (gradient is None)
+        if gradient is not None:
+            torch.testing.assert_close(parameter.grad, gradient, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_torch_equals_circuit_equals_rtl(name: str, small_mnist: Dataset, tmp_path: Path) -> None:
+    model = moved(build(recipe(EVERY[name]), small_mnist, 1), small_mnist)
+    next(model.children()).eval()
+    modes = [module.training for module in model.modules()]
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    circuit = model.lower(name, small_mnist.classes)
+    codes = model.codes(torch.from_numpy(small_mnist.test.x)).numpy()
+    assert [module.training for module in model.modules()] == modes
+    assert torch.equal(torch.get_rng_state(), before)
+    assert np.array_equal(evaluate(circuit, small_mnist.test.x)["scores"], codes)
+    report = verify_rtl(circuit, small_mnist.test.x[:200], tmp_path / "rtl", every=1)
+    assert report.samples == 200
+
+
+@pytest.mark.parametrize("name", ["polylut-add", "neuralut", "polylut-add-own"])
+def test_a_trained_model_is_the_same_in_a_fresh_process(
+    name: str, small_mnist: Dataset, tmp_path: Path
+) -> None:
+    model = train(recipe(EVERY[name]), small_mnist, 0, tmp_path)
+    save_circuit(model.lower(name), tmp_path / "here.safetensors")
+    (tmp_path / "recipe.json").write_text(recipe(EVERY[name]).model_dump_json())
+    code = (
+        "import json, sys, torch\n"
+        "from pathlib import Path\n"
+        "from lutra.circuit import save\n"
+        "from lutra.recipe import parse_recipe\n"
+        "from lutra.train import restore\n"
+        "from tests.conftest import small\n"
+        "torch.manual_seed(99)\n"
+        "folder = Path(sys.argv[1])\n"
+        "recipe = parse_recipe(json.loads((folder / 'recipe.json').read_text()))\n"
+        "model = restore(recipe, small(), 0, folder)\n"
+        f"save(model.lower({name!r}), folder / 'there.safetensors')\n"
+    )
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True, cwd=root, timeout=300)
+    here, there = (tmp_path / f"{place}.safetensors" for place in ("here", "there"))
+    assert here.read_bytes() == there.read_bytes()
+    assert load_circuit(there).name == name
+
+
+def test_polylut_of_degree_one_is_logicnets(small_mnist: Dataset) -> None:
+    networks = [
+        build(recipe({**MODELS["polylut"], "degree": 1}), small_mnist, 4),
+        build(recipe(MODELS["logicnets"]), small_mnist, 4),
+    ]
+    raw = torch.from_numpy(small_mnist.train.x[:100])
+    assert torch.equal(*(network(raw) for network in networks))
+
+
+def test_members_read_their_own_member_alone(small_mnist: Dataset) -> None:
+    """Whatever a member's tables hold, the others' shares of the scores stay."""
+    model = build(recipe(ENSEMBLES["trees-own"]), small_mnist, 0)
+    raw = torch.from_numpy(small_mnist.train.x[:50])
+    model.eval()
+    before = model.by_member(raw)
+    torch.testing.assert_close(before.sum(0), model(raw))
+    for layer in model.levels:
+        assert isinstance(layer, TableLayer)
+        last = layer is model.levels[-1]
+        members = layer.neurons // model.members
+        order = torch.arange(layer.neurons)
+        rows = (order // 2) % 3 == 1 if last else order // members == 1
+        with torch.no_grad():
+            layer.norm.bias[rows] += 3.0
+    after = model.by_member(raw)
+    assert [torch.equal(a, b) for a, b in zip(after, before, strict=True)] == [True, False, True]
+
+
+@pytest.mark.parametrize("kind", ["joint", "bagging", "boosting"])
+def test_every_way_to_train_an_ensemble_learns(
+    kind: str, small_mnist: Dataset, tmp_path: Path
+) -> None:
+    model = copy.deepcopy(ENSEMBLES["neuralut-shared"])
+    model["ensemble"]["training"] = kind
+    trained = train(recipe(model, epochs=10), small_mnist, 0, tmp_path)
+    codes = trained.codes(torch.from_numpy(small_mnist.test.x))
+    assert (codes.argmax(1).numpy() == small_mnist.test.y).mean() > 0.4
+
+
+def test_adders_must_fit_eight_bits(small_mnist: Dataset) -> None:
+    wide = {**MODELS["polylut-add"], "hidden_bitwidth": 5, "hidden_fanin": 1, "adders": 5}
+    with pytest.raises(RecipeError, match="level0_sum: the sum of 5 codes of 6 bits has 9 bits"):
+        build(recipe(wide), small_mnist, 0)
