@@ -154,6 +154,10 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
         ({"model": {"width": 3}}, "unknown key 'model.width'; did you mean 'width_n'"),
         ({"model": {"ensemble": {"member": 3}}}, "'model.ensemble.member'; did you mean 'members'"),
         ({"model": {"ensemble": {"members": 3}}}, "mapping.method 'random' or 'local'"),
+        (
+            {"model": {"ensemble": {"training": "bagging"}}, "train": {"distill": {"weight": 0.5}}},
+            "teacher needs model.ensemble.training = 'joint'",
+        ),
     ],
 )
 def test_a_bad_recipe_is_one_clear_error(

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lutra.data import names as data_names
 from lutra.errors import RecipeError
-from lutra.nn.families import Family, FamilyModel, NeuraLutAssemble
+from lutra.nn.families import Family, FamilyModel, Kan, NeuraLutAssemble
 
 __all__ = [
     "AugmentConfig",
@@ -72,10 +72,12 @@ class MappingConfig(_Section):
     dense: Literal["full", "skip"] = "full"
     """What the dense phase trains: hidden layer and skip as published, or the skip alone."""
     epochs: Epochs = 25
+    regulariser: Literal["exponential", "l2"] = "exponential"
+    """What draws a neuron's weight to few inputs in the dense phase."""
     lambda1: NotNegative = 8e-5
-    """Strength of the exponential group regulariser."""
+    """Its strength."""
     rate: NotNegative = 0.03
-    """Its exponent per unit of L1 norm, k; PolyLUT's lambda2 is 2**k."""
+    """Exponent of ``exponential`` per unit of L1 norm, k; PolyLUT's lambda2 is 2**k."""
     window: Annotated[int, Field(ge=1)] = 9
     """Side of a window of ``local``, pixels."""
     candidates: Annotated[int, Field(ge=2)] = 32
@@ -178,6 +180,10 @@ class Recipe(_Section):
     def _check(self) -> "Recipe":
         if self.model.ensemble.members > 1 and self.mapping.method not in ("random", "local"):
             raise ValueError("the members of an ensemble need mapping.method 'random' or 'local'")
+        if isinstance(self.model, Kan) and self.model.lut_budget and self.train.select == "best":
+            raise ValueError(
+                "model.lut_budget is met at the end of the training alone: set train.select = 'last'"
+            )
         if self.model.ensemble.training != "joint" and self.train.distill.weight:
             raise ValueError("a teacher needs model.ensemble.training = 'joint'")
         return self

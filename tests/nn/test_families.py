@@ -13,14 +13,14 @@ import torch
 from lutra.circuit import evaluate
 from lutra.circuit import load as load_circuit
 from lutra.circuit import save as save_circuit
-from lutra.data import Dataset
+from lutra.data import Dataset, Split
 from lutra.errors import RecipeError
 from lutra.nn import LutModel, TableLayer
 from lutra.recipe import Recipe, parse_recipe
 from lutra.train import build, train
 from lutra.verify import verify_rtl
 
-from ..conftest import TINY
+from ..conftest import TINY, small
 
 LAYERS = {
     "hidden_layers": [40, 30],
@@ -38,6 +38,13 @@ SINGLE = {
     "polylut-add": {**LAYERS, "degree": 2, "adders": 3, "input_fanin": 2},
     "neuralut": {**LAYERS, "depth": 4, "width_n": 3, "skip_every": 2},
     "neuralut-assemble": TREES,
+    "kan": {
+        "input_bitwidth": 7,
+        "encoder": "uniform",
+        "hidden_layers": [6],
+        "hidden_bitwidth": 5,
+        "lut_budget": 900,
+    },
 }
 MODELS = {name: {"family": name, **parameters} for name, parameters in SINGLE.items()}
 ENSEMBLES = {
@@ -51,10 +58,35 @@ ENSEMBLES = {
 EVERY = {**MODELS, **ENSEMBLES}
 
 
+@pytest.fixture(scope="module")
+def pixels() -> Dataset:
+    """The same rows with 36 pixels alone: a small network for families that see all inputs."""
+    whole = small()
+    chosen = [28 * row + column for row in range(5, 23, 3) for column in range(5, 23, 3)]
+    parts = {
+        name: Split(np.ascontiguousarray(part.x[:, chosen]), part.y)
+        for name, part in (
+            ("train", whole.train),
+            ("validation", whole.validation),
+            ("test", whole.test),
+        )
+    }
+    return Dataset(
+        **{
+            **vars(whole),
+            **parts,
+            "image": None,
+            "scale": whole.scale[chosen],
+            "offset": whole.offset[chosen],
+            "features": tuple(whole.features[number] for number in chosen),
+        }
+    )
+
+
 def recipe(model: dict[str, Any], **train: Any) -> Recipe:
     content = copy.deepcopy(TINY)
     content |= {"model": model, "mapping": {"method": "random"}}
-    content["train"] |= {"epochs": 1, **train}
+    content["train"] |= {"epochs": 1, "select": "last", **train}
     return parse_recipe(content)
 
 
@@ -84,22 +116,25 @@ def test_the_table_domain_equals_per_sample_evaluation(name: str, small_mnist: D
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_torch_equals_circuit_equals_rtl(name: str, small_mnist: Dataset, tmp_path: Path) -> None:
-    model = moved(build(recipe(EVERY[name]), small_mnist, 1), small_mnist)
+def test_torch_equals_circuit_equals_rtl(
+    name: str, small_mnist: Dataset, pixels: Dataset, tmp_path: Path
+) -> None:
+    data = pixels if name == "kan" else small_mnist
+    model = moved(build(recipe(EVERY[name]), data, 1), data)
     next(model.children()).eval()
     modes = [module.training for module in model.modules()]
     torch.manual_seed(5)
     before = torch.get_rng_state()
-    circuit = model.lower(name, small_mnist.classes)
-    codes = model.codes(torch.from_numpy(small_mnist.test.x)).numpy()
+    circuit = model.lower(name, data.classes)
+    codes = model.codes(torch.from_numpy(data.test.x)).numpy()
     assert [module.training for module in model.modules()] == modes
     assert torch.equal(torch.get_rng_state(), before)
-    assert np.array_equal(evaluate(circuit, small_mnist.test.x)["scores"], codes)
-    report = verify_rtl(circuit, small_mnist.test.x[:200], tmp_path / "rtl", every=1)
+    assert np.array_equal(evaluate(circuit, data.test.x)["scores"], codes)
+    report = verify_rtl(circuit, data.test.x[:200], tmp_path / "rtl", every=1)
     assert report.samples == 200
 
 
-@pytest.mark.parametrize("name", ["polylut-add", "neuralut", "polylut-add-own"])
+@pytest.mark.parametrize("name", ["polylut-add", "neuralut", "polylut-add-own", "kan"])
 def test_a_trained_model_is_the_same_in_a_fresh_process(
     name: str, small_mnist: Dataset, tmp_path: Path
 ) -> None:

@@ -149,6 +149,10 @@ def test_dense_twin_is_the_written_formula(hidden: int) -> None:
     expected = layer.quantiser((raw - mean) / (variance + 1e-5).sqrt())[1]
     assert torch.equal(found.codes, expected)
     torch.testing.assert_close(layer.regulariser(0.5, 0.1), 0.5 * penalty)
+    square = layer.skip_weight.square().sum() + (
+        layer.hidden_weight.square().sum() if hidden else 0
+    )
+    torch.testing.assert_close(layer.regulariser(0.5, None), 0.5 * square)
 
 
 def test_top_inputs_are_the_greatest_by_magnitude() -> None:

@@ -21,7 +21,9 @@ def encode(op: Encode, wires: Wires) -> Iterator[str]:
     width = op.words.width
     for i, row in enumerate(_offset(op).tolist()):
         yield f"wire [{width - 1}:0] v{i} = {_unsigned(op, wires, i)};"
-        if op.thermometer:
+        if _top_bits(op, row):
+            bits = [f"v{i}[{j}]" for j in range(width - op.code_width, width)]
+        elif op.thermometer:
             bits = [at_least(f"v{i}", width, threshold) for threshold in row]
         else:
             bits = [f"c{i}_{j}" for j in range(op.code_width)]
@@ -44,6 +46,13 @@ def compare(op: Compare, wires: Wires) -> Iterator[str]:
 def _offset(op: Encode | Compare) -> NDArray[np.int64]:
     """Return the thresholds counted from the least value that a word holds."""
     return op.thresholds.clip(op.words.low, op.words.high + 1) - op.words.low
+
+
+def _top_bits(op: Encode, row: Sequence[int]) -> bool:
+    """Tell whether the code is the word's upper bits: evenly spaced thresholds."""
+    rest = op.words.width - op.code_width
+    even = list(range(1 << rest, 1 << op.words.width, 1 << rest)) if rest >= 0 else None
+    return not op.thermometer and row == even
 
 
 def _unsigned(op: Encode | Compare, wires: Wires, i: int) -> str:
@@ -74,6 +83,10 @@ def encode_primitives(op: Encode, wires: Wires) -> Iterator[str]:
     width, signed = op.words.width, op.words.signed
     for i, row in enumerate(_offset(op).tolist()):
         word = wires.bits(op.words.bits[i])
+        if _top_bits(op, row):
+            bits = [*word[width - op.code_width : -1], f"{'~' * signed}{word[-1]}"]
+            yield f"assign y[{(i + 1) * len(bits) - 1}:{i * len(bits)}] = {concatenate(bits)};"
+            continue
         bits = [f"c{i}_{j}" for j in range(op.code_width)]
         yield f"wire {', '.join(bits)};"
         flip = 1 << (width - 1) if signed else 0

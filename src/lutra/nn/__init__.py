@@ -2,6 +2,7 @@
 
 from lutra.nn._adder import Adder
 from lutra.nn._dense import DenseLayer
+from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder, LearnedEncoder, UniformEncoder
 from lutra.nn._head import GroupSum
 from lutra.nn._model import LutModel
@@ -19,6 +20,7 @@ __all__ = [
     "BatchNorm",
     "BitFlips",
     "DenseLayer",
+    "EdgeLayer",
     "GroupSum",
     "Identity",
     "InputEncoder",

@@ -65,15 +65,17 @@ class DenseLayer(nn.Module):
 
     forward_samples = forward
 
-    def regulariser(self, strength: float, rate: float) -> Tensor:
+    def regulariser(self, strength: float, rate: float | None) -> Tensor:
         """Return ``strength * sum_rows (2**(rate * ||row||_1) - 1)`` over skip and hidden rows.
 
         The penalty grows exponentially with a row's L1 norm, as the table does with its inputs.
+        Without a rate it is the usual group term, ``strength * sum_rows ||row||_2**2``.
         """
-        rows = [self.skip_weight.abs().sum(1)]
-        if self.hidden:
-            rows.append(self.hidden_weight.abs().sum(1))
-        return strength * (torch.exp2(rate * torch.cat(rows)) - 1).sum()
+        rows = [self.skip_weight, *([self.hidden_weight] if self.hidden else [])]
+        if rate is None:
+            return strength * torch.stack([row.square().sum() for row in rows]).sum()
+        norms = torch.cat([row.abs().sum(1) for row in rows])
+        return strength * (torch.exp2(rate * norms) - 1).sum()
 
     def top_inputs(self, fan_in: int) -> Tensor:
         """Return the inputs with the greatest ``|skip weight|`` per node, ascending. (n, fan_in).

@@ -10,6 +10,7 @@ from lutra.circuit import Builder, Circuit
 from lutra.errors import CircuitError
 from lutra.nn._adder import Adder
 from lutra.nn._dense import DenseLayer
+from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._head import GroupSum
 from lutra.nn._noise import BitFlips
@@ -19,7 +20,12 @@ from lutra.nn._table_layer import TableLayer
 
 __all__ = ["Layer", "LutModel"]
 
-Layer = TableLayer | Adder | DenseLayer
+_FIRST_PRICE = 1e-6
+"""Loss per LUT6 at the start of a training with a budget."""
+_PRICE_RATE = 0.01
+"""Relative change of the price per step and relative excess."""
+
+Layer = TableLayer | Adder | EdgeLayer | DenseLayer
 
 
 class LutModel(nn.Module):
@@ -38,6 +44,8 @@ class LutModel(nn.Module):
         Nodes of the last level per class and member, see `lutra.nn.GroupSum`.
     members
         Networks of an ensemble, whose nodes per class follow one another.
+    budget
+        LUT6 that the edge layers are to take, see `penalty`.
     """
 
     def __init__(
@@ -46,14 +54,31 @@ class LutModel(nn.Module):
         levels: Sequence[Layer],
         votes: int = 1,
         members: int = 1,
+        budget: int | None = None,
     ) -> None:
         super().__init__()
         self.encoder = encoder
         self.levels = nn.ModuleList(levels)
         self.members = members
         self.head = GroupSum(votes * members)
+        self.budget = budget
+        self.price: Tensor | None
+        self.register_buffer("price", torch.tensor(_FIRST_PRICE) if budget else None)
         self.logit_shift = nn.Parameter(torch.tensor(0.0))
         self.logit_scale = nn.Parameter(torch.tensor(1.0))
+
+    def penalty(self) -> Tensor:
+        """Return the price of the edge layers' area, which it moves until the budget is met.
+
+        Called once per training step: the price of one LUT6 rises by as much as the area is over
+        the budget and falls by as much as it is under it.
+        """
+        assert self.budget is not None and self.price is not None
+        layers = [level for level in self.levels if isinstance(level, EdgeLayer)]
+        area = torch.stack([layer.area() for layer in layers]).sum()
+        excess = max(-1.0, min(1.0, area.item() / self.budget - 1))
+        self.price.mul_(math.exp(_PRICE_RATE * excess))
+        return self.price.clone() * area
 
     @property
     def tables_alone(self) -> bool:
@@ -128,11 +153,11 @@ class LutModel(nn.Module):
         for number, level in enumerate(self.levels):
             if isinstance(level, DenseLayer):
                 raise CircuitError(f"{name}: level {number} has no tables, it is a dense twin")
-            assert isinstance(level, TableLayer | Adder)
+            assert isinstance(level, TableLayer | Adder | EdgeLayer)
             words, values = level.lower(builder, words, values)
         last = self.levels[-1]
-        assert isinstance(last, TableLayer)
-        words = self.head.lower(builder, words, last.quantiser)
+        if isinstance(last, TableLayer):
+            words = self.head.lower(builder, words, last.quantiser)
         builder.classify(words, classes)
         return builder.build(name)
 

@@ -61,9 +61,11 @@ def train(
     model = build(recipe, data, seed)
     digest = _digest(recipe, seed)
     phase = Phase("train", folder, recipe.train.epochs, seed, digest)
-    if recipe.mapping.method == "learned" and not phase.checkpoint.exists():
+    mapped = recipe.model.levels(len(data.classes))
+    if mapped and recipe.mapping.method == "learned" and not phase.checkpoint.exists():
         model = build(recipe, data, seed, _learn_wiring(recipe, data, seed, folder, progress))
     phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
+    phase.penalty = model.penalty if model.budget else None
     ensemble = recipe.model.ensemble
     if ensemble.training == "bagging":
         draw = generator(seed, "bags")
@@ -102,10 +104,10 @@ def _learn_wiring(
     _with_gradients(model, recipe)
     dense = [level for level in model.levels if isinstance(level, DenseLayer)]
 
+    rate = mapping.rate if mapping.regulariser == "exponential" else None
+
     def penalty() -> Tensor:
-        return torch.stack(
-            [level.regulariser(mapping.lambda1, mapping.rate) for level in dense]
-        ).sum()
+        return torch.stack([level.regulariser(mapping.lambda1, rate) for level in dense]).sum()
 
     phase = Phase("dense", folder, mapping.epochs, seed, digest, penalty)
     config = recipe.train.model_copy(update={"select": "last", "ema": 0.0, "flips": 0.0})

@@ -7,6 +7,7 @@ from pydantic import Field
 from lutra.nn.families._family import FamilyModel, MemberWiring
 from lutra.nn.families._levels import Level
 from lutra.nn.families.amigolut import Ensemble
+from lutra.nn.families.kan import Kan
 from lutra.nn.families.logicnets import LogicNets
 from lutra.nn.families.neuralut import NeuraLut
 from lutra.nn.families.neuralut_assemble import NeuraLutAssemble
@@ -16,6 +17,7 @@ __all__ = [
     "Ensemble",
     "Family",
     "FamilyModel",
+    "Kan",
     "Level",
     "LogicNets",
     "MemberWiring",
@@ -26,6 +28,7 @@ __all__ = [
 ]
 
 Family = Annotated[
-    LogicNets | PolyLut | PolyLutAdd | NeuraLut | NeuraLutAssemble, Field(discriminator="family")
+    LogicNets | PolyLut | PolyLutAdd | NeuraLut | NeuraLutAssemble | Kan,
+    Field(discriminator="family"),
 ]
 """Any family's parameters; ``family`` tells which."""

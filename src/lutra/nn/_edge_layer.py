@@ -1,0 +1,256 @@
+"""Sums of one-input tables with trainable bit widths: Kolmogorov-Arnold layers."""
+
+import math
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from lutra.circuit import Builder, Code, Lut, Sum, Words, pack_tables
+from lutra.nn._signal import Signal
+from lutra.nn.functions import SkipMlp
+
+__all__ = ["EdgeLayer", "Edges"]
+
+_MOST_BITS = 8
+"""Of an edge's output: codes are bytes."""
+_FRACTION = 10
+"""Most bits behind the point, so that floats add values up exactly."""
+
+
+class Edges(NamedTuple):
+    """What the edges of a layer hold; M edges, E input codes."""
+
+    inputs: Tensor
+    """Input bits that an edge reads, (M,)."""
+    fraction: Tensor
+    """Bits behind the point of its values, (M,)."""
+    exact: Tensor
+    """Values before rounding, (M, E)."""
+    values: Tensor
+    """Rounded values, with the gradients of the exact ones and of the bits, (M, E)."""
+    codes: Tensor
+    """The same in steps of ``2**-fraction``, (M, E)."""
+
+    @property
+    def grid(self) -> float:
+        """The coarsest step that all values which vary are multiples of."""
+        varying = self.codes.amax(1) > self.codes.amin(1)
+        return 2.0 ** -float(self.fraction.detach()[varying].max()) if varying.any() else 1.0
+
+    def slopes(self, levels: Tensor) -> Tensor:
+        """Return finite differences of the exact values by the input, (M, E)."""
+        return torch.gradient(self.exact.detach(), spacing=(levels,), dim=1)[0]
+
+
+class EdgeLayer(nn.Module):
+    """Node o is the sum of one table per input; every edge has bit widths of its own.
+
+    KANELE (FPGA 2026, arXiv 2512.12850) and HGQ-LUT (FCCM 2026, arXiv 2604.22293). Edge e reads
+    the upper bits of its input's code, and its value T_e, a small network, is rounded to
+    ``2**-f_e``. The numbers of bits are trained by the derivatives of the rounding error (HGQ,
+    arXiv 2405.00645), against the area that they cost (`area`). An edge of no bits is a constant:
+    pruned. Sums are exact. A hidden node's sum is cut to ``node_bits``, evenly from -1 to 1.
+
+    Parameters
+    ----------
+    features, neurons
+        Inputs and nodes.
+    bits
+        Bits per input code.
+    node_bits
+        Bits per node; None leaves the sums whole, as class scores.
+    hidden
+        Hidden width of an edge's network.
+    name
+        For reports and RTL.
+    generator
+        Source of the initial weights.
+    """
+
+    def __init__(
+        self,
+        features: int,
+        neurons: int,
+        bits: int,
+        node_bits: int | None,
+        hidden: int,
+        name: str = "",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        self.features, self.neurons, self.bits, self.name = features, neurons, bits, name
+        self.node_bits = node_bits
+        edges = features * neurons  # node by node
+        self.function = SkipMlp(edges, 1, hidden, True, generator)
+        self.gain = 1 / math.sqrt(features)
+        self.input_bits = nn.Parameter(torch.full((edges,), float(bits)))
+        self.fraction_bits = nn.Parameter(torch.full((edges,), 4.0))
+        self.source: Tensor
+        self.register_buffer("source", torch.arange(features).repeat(neurons), persistent=False)
+
+    @property
+    def levels(self) -> Tensor:
+        """Real value of every code of a hidden node. Shape (2**node_bits,)."""
+        assert self.node_bits is not None
+        codes = torch.arange(1 << self.node_bits, device=self.source.device)
+        return (codes + 0.5) * self._grid - 1
+
+    def forward(self, x: Signal) -> Signal:
+        """Add up the edges of every node."""
+        edges = self._edges(x.levels)
+        at = x.codes.long()[self.source]
+        values = edges.values.gather(1, at)
+        if x.carrier is not None:
+            own = x.values[self.source]
+            values = values + edges.slopes(x.levels).gather(1, at) * (own - own.detach())
+        total = values.unflatten(0, (self.neurons, -1)).sum(1)
+        grid = self._sum_grid(edges)
+        least, constant = self._constants(edges, grid)
+        whole = ((total.detach() - least[:, None]) / grid).round() + constant[:, None]
+        if self.node_bits is None:
+            low = float(constant.min())
+            bits = max(1, int(self._greatest(edges, grid) - low).bit_length())
+            levels = (torch.arange(1 << bits, device=whole.device) + low) * grid
+            return Signal((whole - low).int(), levels, bits, total)
+        steps = (whole * (grid / self._grid)).floor() + self._half
+        codes = steps.clamp(0, 2 * self._half - 1)
+        return Signal(codes.to(torch.uint8), self.levels, self.node_bits, total * (codes == steps))
+
+    forward_samples = forward
+
+    def area(self) -> Tensor:
+        """Return the LUT6 of tables and sums as a differentiable estimate.
+
+        A table costs one LUT6 per output bit up to six input bits, then twice as many for every
+        further one; adding a bit up costs one more.
+        """
+        edges = self._edges(torch.linspace(-1, 1, 1 << self.bits, device=self.source.device))
+        reach = edges.exact.amax(1) - edges.exact.amin(1)
+        width = torch.log2(1 + reach * torch.exp2(edges.fraction))
+        return (width * (torch.exp2((edges.inputs - 6).clamp(min=0)) + 1)).sum()
+
+    @torch.no_grad()
+    def lower(self, builder: Builder, words: Words, levels: Tensor) -> tuple[Words, Tensor]:
+        """Append tables and sums to a circuit; return the nodes' words and the codes' values."""
+        edges = self._edges(levels)
+        grid = self._sum_grid(edges)
+        wires, weights = self._lower_tables(builder, words, edges, grid)
+        bias = self._constants(edges, grid)[1].long().cpu().numpy()
+        zero = bias.min() if self.node_bits is None else -round(self._grid / grid) * self._half
+        bias = bias - zero
+        signed = bool(bias.min() < 0)
+        high, low = int((weights.sum(1) + bias).max()), int(bias.min())
+        least = 1 if self.node_bits is None else self._dropped(grid) + self.node_bits
+        width = signed + max(least, max(high, 0).bit_length(), (~low).bit_length() * signed)
+        op = Sum(
+            wires, weights, bias, width, signed, f"{self.name}_sum", Code(width, int(zero), grid)
+        )
+        total = builder.add(op, width, signed)
+        if self.node_bits is None:
+            return total, (torch.arange(1 << width) + zero) * grid
+        return self._lower_cut(builder, total, grid), self.levels
+
+    @property
+    def _grid(self) -> float:
+        """Value of one step of a hidden node's code."""
+        assert self.node_bits is not None
+        return 2.0 ** (1 - self.node_bits)
+
+    @property
+    def _half(self) -> int:
+        """Codes below zero of a hidden node."""
+        assert self.node_bits is not None
+        return 1 << (self.node_bits - 1)
+
+    def _edges(self, levels: Tensor) -> Edges:
+        """Evaluate every edge at every input code."""
+        inputs = _rounded(self.input_bits.clamp(0, self.bits))
+        drop = (self.bits - inputs.detach()).long()[:, None]
+        first = (torch.arange(len(levels), device=levels.device) >> drop) << drop
+        coarse = (levels[first] + levels[first + (1 << drop) - 1]) / 2
+        error = (levels - coarse) * math.log(2)
+        z = coarse + error * (inputs - inputs.detach())[:, None]
+        exact = self.function(z[:, None]) * self.gain
+        reach = (exact.amax(1) - exact.amin(1)).detach()
+        most = (((1 << _MOST_BITS) - 1) / reach.clamp(min=1e-6)).log2().floor()
+        fraction = _rounded(self.fraction_bits.clamp(-_FRACTION, _FRACTION))
+        fraction = fraction - (fraction.detach() - most).clamp(min=0)
+        step = torch.exp2(-fraction.detach())[:, None]
+        codes = (exact.detach() / step).round()
+        error = codes * step - exact.detach()
+        # The rounding error's derivative by the number of bits, as in HGQ.
+        values = exact + error - error * math.log(2) * (fraction - fraction.detach())[:, None]
+        return Edges(inputs, fraction, exact, values, codes.long())
+
+    def _dropped(self, grid: float) -> int:
+        """Return how many bits of a sum lie below a node's code."""
+        return round(math.log2(self._grid / grid))
+
+    def _sum_grid(self, edges: Edges) -> float:
+        """Return the step that sums are multiples of."""
+        return edges.grid if self.node_bits is None else min(edges.grid, self._grid)
+
+    def _constants(self, edges: Edges, grid: float) -> tuple[Tensor, Tensor]:
+        """Return the sum of each node's least values, exactly and in whole steps; (n,)."""
+        least = edges.values.detach().amin(1).unflatten(0, (self.neurons, -1)).sum(1)
+        return least, (least / grid).round()
+
+    def _greatest(self, edges: Edges, grid: float) -> float:
+        """Return the greatest sum, in steps."""
+        values = edges.values.detach()
+        reach = (values.amax(1) - values.amin(1)).unflatten(0, (self.neurons, -1)).sum(1)
+        return float((reach / grid + self._constants(edges, grid)[1]).max())
+
+    def _lower_tables(
+        self, builder: Builder, words: Words, edges: Edges, grid: float
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Append the tables; return the sums' wires and weights, (neurons, terms)."""
+        codes = (edges.codes - edges.codes.amin(1, keepdim=True)).cpu().numpy()
+        inputs, widths = edges.inputs.long().cpu().numpy(), _bit_lengths(codes.max(1))
+        scale = (torch.exp2(-edges.fraction) / grid).long().cpu().numpy()
+        source = words.bits[self.source.cpu().numpy()]
+        wires = np.zeros((len(codes), max(1, widths.max())), np.int64)
+        weights = np.zeros_like(wires)
+        for k, m in sorted(set(zip(inputs.tolist(), widths.tolist(), strict=True))):
+            (chosen,) = np.nonzero((inputs == k) & (widths == m))
+            if not m:
+                continue
+            drop = self.bits - k
+            table = pack_tables(codes[chosen][:, :: 1 << drop], m)
+            name = f"{self.name}_in{k}_out{m}"
+            op = Lut(np.ascontiguousarray(source[chosen, drop:]), table, name)
+            wires[chosen, :m] = builder.add(op, m).bits
+            weights[chosen, :m] = scale[chosen, None] << np.arange(m)
+        return wires.reshape(self.neurons, -1), weights.reshape(self.neurons, -1)
+
+    def _lower_cut(self, builder: Builder, total: Words, grid: float) -> Words:
+        """Append what cuts a sum to a node's code: its middle bits, or the nearest code."""
+        assert self.node_bits is not None
+        drop = self._dropped(grid)
+        upper = total.bits[:, drop + self.node_bits :]
+        middle = total.bits[:, drop : drop + self.node_bits]
+        if not upper.shape[1]:
+            return Words(middle)
+        flags = np.arange(1 << upper.shape[1])
+        negative = flags >> (upper.shape[1] - 1) if total.signed else np.zeros_like(flags)
+        kinds = np.where(negative, 1, 2 * (flags > 0))  # 1: below the least code, 2: above
+        op = Lut(np.ascontiguousarray(upper), pack_tables(kinds[None].repeat(len(upper), 0), 2))
+        kind = builder.add(replace(op, name=f"{self.name}_beyond"), 2).bits
+        wires = np.concatenate([middle[:, :, None], kind[:, None].repeat(self.node_bits, 1)], 2)
+        table = np.array([[0, 1, 0, 0, 1, 1, 0, 0]]).repeat(middle.size, 0)
+        code = Code(self.node_bits, -self._half, self._grid)
+        op = Lut(wires.reshape(-1, 3), pack_tables(table, 1), self.name, code)
+        return builder.add(op, self.node_bits)
+
+
+def _rounded(x: Tensor) -> Tensor:
+    """Round, and pass the gradient through."""
+    return x + (x.round() - x).detach()
+
+
+def _bit_lengths(x: np.ndarray) -> np.ndarray:
+    """Return the bits of each non-negative integer."""
+    return np.frexp(x.astype(np.float64))[1] * (x > 0)
