@@ -181,9 +181,7 @@ class Recipe(_Section):
         if self.model.ensemble.members > 1 and self.mapping.method not in ("random", "local"):
             raise ValueError("the members of an ensemble need mapping.method 'random' or 'local'")
         if isinstance(self.model, Kan) and self.model.lut_budget and self.train.select == "best":
-            raise ValueError(
-                "model.lut_budget is met at the end of the training alone: set train.select = 'last'"
-            )
+            raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")
         if self.model.ensemble.training != "joint" and self.train.distill.weight:
             raise ValueError("a teacher needs model.ensemble.training = 'joint'")
         return self
