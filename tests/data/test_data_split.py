@@ -105,3 +105,10 @@ def test_only_the_train_part_decides_the_range(width, seed):
     raw = to_raw(test, both)
     assert set(np.unique(raw)) <= set(range(1 << width))
     assert {0, (1 << width) - 1} <= set(raw.ravel().tolist())
+
+
+def test_clip_leaves_out_the_tails():
+    x = np.r_[np.linspace(0, 1, 1000), 1e6][:, None]
+    form = choose_format([x], 8, clip=0.01)
+    assert 0.9 < form.scale[0] * 255 < 1
+    assert to_raw(x, form)[-1, 0] == 255

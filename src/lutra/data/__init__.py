@@ -1,6 +1,7 @@
-"""Data sets as fixed-point integers: MNIST, JSC-Pythia, and the user's own npz and CSV files."""
+"""Data sets as fixed-point integers: MNIST, JSC, NID, Adult, MONK, and the user's own files."""
 
 from lutra.data._dataset import Dataset, Split, describe
+from lutra.data._jsc import real_jets
 from lutra.data._load import load, names
 
-__all__ = ["Dataset", "Split", "describe", "load", "names"]
+__all__ = ["Dataset", "Split", "describe", "load", "names", "real_jets"]

@@ -13,7 +13,7 @@ from lutra.data._request import Request
 from lutra.data._table import Rows, Table, class_indices, hold_out
 from lutra.errors import DataError
 
-__all__ = ["load_csv"]
+__all__ = ["load_csv", "read_csv"]
 
 
 def load_csv(request: Request) -> Table:
@@ -23,13 +23,13 @@ def load_csv(request: Request) -> Table:
     whole numbers, else as text.
     """
     path = own_path(request)
-    columns, label, x, labels = _read(path, request.label)
+    columns, label, x, labels = read_csv(path, request.label)
     classes = _classes(labels)
     train = Rows(x, class_indices(labels, classes, str(path)))
     if request.test_path is None:
         train, test = hold_out(train, request.test, 0, f"{path}: test")
     else:
-        others, _, x, labels = _read(request.test_path, label)
+        others, _, x, labels = read_csv(request.test_path, label)
         if others != columns:
             raise DataError(f"{request.test_path}: its columns differ from those of {path}")
         test = Rows(x, class_indices(labels, classes, str(request.test_path)))
@@ -37,7 +37,7 @@ def load_csv(request: Request) -> Table:
     return Table(path.stem, train, None, test, names, tuple(columns), source=str(path))
 
 
-def _read(path: Path, label: str | None) -> tuple[list[str], str, NDArray, NDArray]:
+def read_csv(path: Path, label: str | None) -> tuple[list[str], str, NDArray, NDArray]:
     """Return the names of the feature columns, that of the label, the features, the labels."""
     values, labels = array("d"), []
     try:

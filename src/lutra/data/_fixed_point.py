@@ -20,11 +20,12 @@ class Format(NamedTuple):
     offset: NDArray[np.float64]
 
 
-def choose_format(parts: Sequence[NDArray], width: int) -> Format:
+def choose_format(parts: Sequence[NDArray], width: int, clip: float = 0) -> Format:
     """Choose the words for all ``parts``; only the first, the train part, decides their range.
 
     Whole numbers that fit ``width`` bits keep their values in the fewest bits. Otherwise each
-    feature's least value becomes 0 and its greatest ``2**width - 1``.
+    feature's least value becomes 0 and its greatest ``2**width - 1``; a share ``clip`` of its
+    values at either end does not count.
     """
     low, high = parts[0].min(axis=0), parts[0].max(axis=0)
     if all(_whole(part) for part in parts):
@@ -33,6 +34,8 @@ def choose_format(parts: Sequence[NDArray], width: int) -> Format:
         bits = signed + max(1, greatest.bit_length(), (~least).bit_length())
         if bits <= width:
             return Format(bits, signed, np.ones(len(low)), np.zeros(len(low)))
+    if clip:
+        low, high = np.quantile(parts[0], (clip, 1 - clip), axis=0)
     low, high = low.astype(np.float64), high.astype(np.float64)
     scale = (high - low) / ((1 << width) - 1)
     return Format(width, False, np.where(scale > 0, scale, 1.0), low)

@@ -7,11 +7,12 @@ from pathlib import Path
 
 from lutra.data._csv import load_csv
 from lutra.data._dataset import Dataset
-from lutra.data._jsc import load_jsc_pythia
+from lutra.data._jsc import load_jsc_cernbox, load_jsc_openml, load_jsc_pythia
 from lutra.data._mnist import load_mnist
 from lutra.data._npz import load_npz
 from lutra.data._request import Progress, Request
 from lutra.data._table import Table, finish
+from lutra.data._tabular import load_adult, load_monk, load_nid, load_nid_593
 from lutra.errors import DataError
 
 __all__ = ["LOADERS", "load", "names"]
@@ -19,6 +20,14 @@ __all__ = ["LOADERS", "load", "names"]
 LOADERS: dict[str, Callable[[Request], Table]] = {
     "mnist": load_mnist,
     "jsc-pythia": load_jsc_pythia,
+    "jsc-openml": load_jsc_openml,
+    "jsc-cernbox": load_jsc_cernbox,
+    "nid": load_nid,
+    "nid-593": load_nid_593,
+    "adult": load_adult,
+    "monk1": load_monk,
+    "monk2": load_monk,
+    "monk3": load_monk,
     "npz": load_npz,
     "csv": load_csv,
 }
@@ -42,6 +51,7 @@ def load(
     test: float = 0.2,
     label: str | None = None,
     width: int = 12,
+    clip: float = 0,
 ) -> Dataset:
     """Load a data set: from the local folder, else the cache, else its public homes.
 
@@ -69,6 +79,9 @@ def load(
     width
         Bits per feature word for real-valued features, 1..24. Integers that fit keep their
         values and get the fewest bits that hold the train part.
+    clip
+        Share of the train part's values that a real-valued feature's range leaves out at either
+        end, below 0.5. Features with long tails need it; 0 spans all.
 
     Raises
     ------
@@ -81,9 +94,11 @@ def load(
         raise DataError(f"data set {name!r} is unknown; {hint}")
     if not 1 <= width <= 24:
         raise DataError(f"data set {name!r}: width = {width}; a feature word has 1..24 bits")
+    if not 0 <= clip < 0.5:
+        raise DataError(f"data set {name!r}: clip = {clip}; it is a share of at least 0, below 0.5")
     if folder is None and os.environ.get("LUTRA_DATA"):
         folder = Path(os.environ["LUTRA_DATA"])
     if offline is None:
         offline = os.environ.get("LUTRA_OFFLINE", "") not in ("", "0")
     request = Request(name, folder, offline, progress, path, test_path, test, label)
-    return finish(LOADERS[name](request), validation, seed, width)
+    return finish(LOADERS[name](request), validation, seed, width, clip)

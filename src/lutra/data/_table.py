@@ -39,7 +39,7 @@ class Table:
     source: str = ""
 
 
-def finish(table: Table, validation: float, seed: int, width: int) -> Dataset:
+def finish(table: Table, validation: float, seed: int, width: int, clip: float = 0) -> Dataset:
     """Hold out the validation part and turn the features to fixed point of the train part."""
     train, held, test = table.train, table.validation, table.test
     for part, rows in (("train", train), ("validation", held), ("test", test)):
@@ -49,7 +49,7 @@ def finish(table: Table, validation: float, seed: int, width: int) -> Dataset:
         if held is not None:
             train = Rows(np.concatenate([train.x, held.x]), np.concatenate([train.y, held.y]))
         train, held = hold_out(train, validation, seed, f"data set {table.name!r}: validation")
-    form = choose_format([train.x, held.x, test.x], width)
+    form = choose_format([train.x, held.x, test.x], width, clip)
     train, held, test = (
         Split(to_raw(rows.x, form), rows.y.astype(np.int64)) for rows in (train, held, test)
     )
