@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lutra.circuit import Builder, Code, Lut, Sum, Words, pack_tables
+from lutra.nn._edge_tables import LUT_INPUTS, Table, merged, pack
 from lutra.nn._signal import Signal
 from lutra.nn.functions import SkipMlp
 
@@ -16,6 +17,8 @@ __all__ = ["EdgeLayer", "Edges"]
 
 _MOST_BITS = 8
 """Of an edge's output: codes are bytes."""
+_ADDER = 1.3
+"""LUT6 per bit of a sum's terms, as synthesis finds."""
 _FRACTION = 10
 """Most bits behind the point, so that floats add values up exactly."""
 
@@ -122,15 +125,24 @@ class EdgeLayer(nn.Module):
     forward_samples = forward
 
     def area(self) -> Tensor:
-        """Return the LUT6 of tables and sums as a differentiable estimate.
+        """Return the LUT6 of the layer as a differentiable estimate.
 
-        A table costs one LUT6 per output bit up to six input bits, then twice as many for every
-        further one; adding a bit up costs one more.
+        A table of six input bits costs one LUT6 per output bit, and `_ADDER` for the adder; a
+        smaller one shares them with others of its node; a larger one takes twice as many LUT6
+        for every further bit. A node whose sum leaves the range of its code pays for the cut.
         """
         edges = self._edges(torch.linspace(-1, 1, 1 << self.bits, device=self.source.device))
-        reach = edges.exact.amax(1) - edges.exact.amin(1)
-        width = torch.log2(1 + reach * torch.exp2(edges.fraction))
-        return (width * (torch.exp2((edges.inputs - 6).clamp(min=0)) + 1)).sum()
+        low, high = edges.exact.amin(1), edges.exact.amax(1)
+        width = torch.log2(1 + (high - low) * torch.exp2(edges.fraction))
+        share = (edges.inputs / LUT_INPUTS).clamp(max=1)
+        growth = torch.exp2((edges.inputs - LUT_INPUTS).clamp(min=0))
+        area = (width * share * (growth + _ADDER)).sum()
+        if self.node_bits is None:
+            return area
+        low, high = (part.unflatten(0, (self.neurons, -1)).sum(1) for part in (low, high))
+        least, greatest = -1 + self._grid, 1 - self._grid
+        beyond = (high - greatest).clamp(min=0) + (least - low).clamp(min=0)
+        return area + (self.node_bits + 2) * (beyond / (beyond + 0.25)).sum()
 
     @torch.no_grad()
     def lower(self, builder: Builder, words: Words, levels: Tensor) -> tuple[Words, Tensor]:
@@ -207,24 +219,40 @@ class EdgeLayer(nn.Module):
     def _lower_tables(
         self, builder: Builder, words: Words, edges: Edges, grid: float
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Append the tables; return the sums' wires and weights, (neurons, terms)."""
+        """Append the tables, merged; return the sums' wires and weights, (neurons, terms)."""
         codes = (edges.codes - edges.codes.amin(1, keepdim=True)).cpu().numpy()
-        inputs, widths = edges.inputs.long().cpu().numpy(), _bit_lengths(codes.max(1))
-        scale = (torch.exp2(-edges.fraction) / grid).long().cpu().numpy()
+        inputs = edges.inputs.long().cpu().numpy()
+        steps = (torch.exp2(-edges.fraction) / grid).long().cpu().numpy()
         source = words.bits[self.source.cpu().numpy()]
-        wires = np.zeros((len(codes), max(1, widths.max())), np.int64)
-        weights = np.zeros_like(wires)
-        for k, m in sorted(set(zip(inputs.tolist(), widths.tolist(), strict=True))):
-            (chosen,) = np.nonzero((inputs == k) & (widths == m))
-            if not m:
-                continue
-            drop = self.bits - k
-            table = pack_tables(codes[chosen][:, :: 1 << drop], m)
-            name = f"{self.name}_in{k}_out{m}"
-            op = Lut(np.ascontiguousarray(source[chosen, drop:]), table, name)
-            wires[chosen, :m] = builder.add(op, m).bits
-            weights[chosen, :m] = scale[chosen, None] << np.arange(m)
-        return wires.reshape(self.neurons, -1), weights.reshape(self.neurons, -1)
+        nodes: list[Table] = []
+        owner: list[int] = []
+        for node, own in enumerate(np.split(np.arange(len(codes)), self.neurons)):
+            own = own[codes[own].max(1) > 0]
+            drop = self.bits - inputs[own]
+            small = [
+                Table(source[e, d:], codes[e, :: 1 << d], int(steps[e]))
+                for e, d in zip(own, drop, strict=True)
+            ]
+            bins = pack(inputs[own].tolist())
+            nodes += [merged(small[item] for item in items) for items in bins]
+            owner += [node] * len(bins)
+        terms: list[list[tuple[int, int]]] = [[] for _ in range(self.neurons)]
+        shapes = [(len(table.wires), table.bits) for table in nodes]
+        for k, m in sorted(set(shapes)):
+            chosen = [number for number, shape in enumerate(shapes) if shape == (k, m)]
+            op = Lut(
+                np.stack([nodes[number].wires for number in chosen]),
+                pack_tables(np.stack([nodes[number].values for number in chosen]), m),
+                f"{self.name}_in{k}_out{m}",
+            )
+            for number, bits in zip(chosen, builder.add(op, m).bits.tolist(), strict=True):
+                scaled = [(bit, nodes[number].step << i) for i, bit in enumerate(bits)]
+                terms[owner[number]] += scaled
+        result = np.zeros((2, self.neurons, max(1, *map(len, terms))), np.int64)
+        for node, own in enumerate(terms):
+            if own:
+                result[:, node, : len(own)] = np.transpose(own)
+        return result[0], result[1]
 
     def _lower_cut(self, builder: Builder, total: Words, grid: float) -> Words:
         """Append what cuts a sum to a node's code: its middle bits, or the nearest code."""
@@ -249,8 +277,3 @@ class EdgeLayer(nn.Module):
 def _rounded(x: Tensor) -> Tensor:
     """Round, and pass the gradient through."""
     return x + (x.round() - x).detach()
-
-
-def _bit_lengths(x: np.ndarray) -> np.ndarray:
-    """Return the bits of each non-negative integer."""
-    return np.frexp(x.astype(np.float64))[1] * (x > 0)
