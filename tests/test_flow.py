@@ -8,19 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from lutra import cli, flow
 from lutra.circuit import Circuit, evaluate, load
-from lutra.data import load as load_data
 from lutra.errors import VerifyError
-from lutra.passes import pipeline
-from lutra.recipe import load_recipe
 from lutra.report import load_result
-from lutra.train import build
-from lutra.verify import verify_rtl
 
-from .conftest import ROOT, TINY, small
+from .conftest import TINY, small
 
 
 def toml(content: dict[str, Any]) -> str:
@@ -207,20 +201,6 @@ def test_the_users_own_csv_with_hostile_names(
     assert result.accuracy.test > 25
     page = (tmp_path / "runs/own/seed0/report.html").read_text()
     assert "<script>x" not in page
-
-
-@pytest.mark.parametrize("bits", ["openml", "cernbox"])
-def test_the_published_jsc_networks_lower_and_verify_untrained(bits: str, tmp_path: Path) -> None:
-    recipe = load_recipe(ROOT / "recipes" / f"neuralut-assemble-jsc-{bits}.toml")
-    data = load_data("jsc-pythia")
-    model = build(recipe, data, seed=0)
-    model(torch.from_numpy(data.train.x[:512]))
-    circuit = pipeline(model.lower(recipe.name, data.classes, data.features), 3)
-    rows = data.test.x[:400]
-    assert np.array_equal(
-        evaluate(circuit, rows)["scores"], model.codes(torch.from_numpy(rows)).numpy()
-    )
-    assert verify_rtl(circuit, rows, tmp_path).samples == 400
 
 
 def test_doctor_and_data_answer(

@@ -1,0 +1,53 @@
+"""Every recipe of the repository: per sample == table domain, torch == circuit == RTL."""
+
+import copy
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lutra.circuit import evaluate
+from lutra.data import Dataset, load
+from lutra.passes import pipeline
+from lutra.recipe import load_recipe
+from lutra.train import build
+from lutra.verify import verify_rtl
+
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+LARGE = {
+    "amigolut-jsc-s-x32",
+    "logicnets-jsc-l",
+    "polylut-add2-jsc-xl",
+    "polylut-jsc-xl",
+}
+"""Tables of tens of megabits: minutes in a simulator."""
+SIZED = [
+    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LARGE else [])
+    for path in RECIPES
+]
+
+
+@cache
+def data(name: str, width: int, clip: float) -> Dataset:
+    return load(name, validation=0.1, width=width, clip=clip)
+
+
+@pytest.mark.parametrize("path", SIZED)
+def test_contract(path: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(path)
+    whole = data(recipe.data.name, recipe.data.width, recipe.data.clip)
+    model = build(recipe, whole, seed=1)
+    raw = torch.from_numpy(whole.train.x[:512])
+    exact = copy.deepcopy(model).double()
+    assert torch.equal(exact(raw[:64]), copy.deepcopy(exact).forward_samples(raw[:64]))
+    model(raw)
+    circuit = pipeline(
+        model.lower(recipe.name, whole.classes, whole.features), recipe.hardware.register_every
+    )
+    rows = whole.test.x[:200]
+    codes = model.codes(torch.from_numpy(rows)).numpy()
+    assert np.array_equal(evaluate(circuit, rows)["scores"], codes)
+    assert len(np.unique(codes, axis=0)) > 1, "the outputs must depend on the inputs"
+    assert verify_rtl(circuit, rows, tmp_path).samples == 200
