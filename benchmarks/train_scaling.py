@@ -6,10 +6,11 @@ The limit of each kernel is the greater of its floating-point operations at the 
 matrix product and its bytes at the rate of a large copy, both measured in the same run.
 """
 
+import math
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -17,10 +18,10 @@ from torch import Tensor
 
 from lutra._kernels import native
 from lutra.bench import record
-from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, _table_layer, random_wiring
+from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
 from lutra.nn import _native_ops as ops
 from lutra.nn._torch_ops import NormQuantise
-from lutra.nn.functions import Entries
+from lutra.nn.functions import Entries, Polynomial, SubNetwork, TableFunction
 
 NEURONS, FAN_IN, HIDDEN, BATCH, FEATURES = 2160, 6, 64, 512, 784
 
@@ -39,8 +40,6 @@ def main() -> int:
         "levels": {n: _step(levels=n) for n in (1, 2, 4, 6)},
         "hidden": {n: _step(hidden=n) for n in (8, 16, 32, 64, 128)},
         "address_bits": {f: _step(fan_in=f) for f in (4, 6, 8, 10, 12)},
-        "address_bits_all_entries": {f: _step(fan_in=f, unique=False) for f in (8, 10, 11, 12)},
-        "address_bits_unique": {f: _step(fan_in=f, unique=True) for f in (8, 10, 11, 12)},
         "threads": {t: _step(threads=t) for t in range(1, cores + 1)},
     }
     slowest = max(kernels, key=lambda name: kernels[name]["milliseconds"])
@@ -53,6 +52,7 @@ def main() -> int:
         "kernels": kernels,
         "next_bottleneck": slowest,
         "step": step,
+        "unique": _unique(),
     }
     record("train-scaling", figures)
     return 0
@@ -162,30 +162,55 @@ def _step(
     hidden: int = HIDDEN,
     fan_in: int = FAN_IN,
     threads: int | None = None,
-    unique: bool | None = None,
 ) -> float:
-    """Return the milliseconds of one forward and backward pass of equal levels.
-
-    ``unique`` evaluates the entries that samples meet (True) or all of them (False) in place of
-    the layer's own choice.
-    """
+    """Return the milliseconds of one forward and backward pass of equal levels."""
     assert native is not None
     native.set_threads(threads or native.threads())
-    chosen = _table_layer.UNIQUE_ABOVE
-    if unique is not None:
-        _table_layer.UNIQUE_ABOVE = 0 if unique else 1 << 16
     draw = torch.Generator().manual_seed(0)
     layers = [
-        TableLayer(
-            random_wiring(FEATURES, fan_in, FEATURES, draw),
-            1,
-            SkipMlp(FEATURES, fan_in, hidden, True, draw),
-            Quantiser(1, False),
-        )
-        for _ in range(levels)
+        _layer(SkipMlp(FEATURES, fan_in, hidden, True, draw), fan_in, draw) for _ in range(levels)
     ]
+    milliseconds = _pass(layers, batch)
+    sys.stderr.write(f"batch {batch}, {levels} levels, hidden {hidden}, fan-in {fan_in}: ")
+    sys.stderr.write(f"{milliseconds:.1f} ms\n")
+    return milliseconds
+
+
+def _unique(neurons: int = 128) -> dict[str, dict[str, list[float]]]:
+    """Return the cost of a layer that evaluates all entries, and of one that evaluates those met.
+
+    Milliseconds by function and kind of gradient, then by address bits.
+    """
+    draw = torch.Generator().manual_seed(0)
+    functions: dict[str, Callable[[int], TableFunction]] = {
+        "skip-mlp 64": lambda fan_in: SkipMlp(neurons, fan_in, 64, True, draw),
+        "sub-network 4 x 16": lambda fan_in: SubNetwork(neurons, fan_in, 4, 16, 2, draw),
+        "polynomial 2": lambda fan_in: Polynomial(neurons, fan_in, 2, generator=draw),
+    }
+    result: dict[str, dict[str, list[float]]] = {}
+    for name, make in functions.items():
+        for kind in ("derivative", "difference"):
+            row = result[f"{name}, {kind}"] = {}
+            for fan_in in (8, 10, 12, 14):
+                layer = _layer(make(fan_in), fan_in, draw)
+                layer.differences = kind == "difference"
+                row[str(fan_in)] = []
+                for above in (math.inf, 0.0):
+                    layer.function.unique_above = (above, above)
+                    row[str(fan_in)].append(_pass([layer], BATCH))
+            sys.stderr.write(f"{name}, {kind}: all and met entries, ms: {row}\n")
+    return result
+
+
+def _layer(function: TableFunction, fan_in: int, draw: torch.Generator) -> TableLayer:
+    wires = random_wiring(function.neurons, fan_in, FEATURES, draw)
+    return TableLayer(wires, 1, function, Quantiser(1, False))
+
+
+def _pass(layers: Sequence[TableLayer], batch: int) -> float:
+    """Return the milliseconds of one forward and backward pass."""
     source = Quantiser(1, False)
-    x = torch.randn(FEATURES, batch, generator=draw, requires_grad=True)
+    x = torch.randn(FEATURES, batch, generator=torch.Generator().manual_seed(1), requires_grad=True)
     values, codes = (part.detach() for part in source(x))
     values.requires_grad_()
 
@@ -196,11 +221,7 @@ def _step(
         flow.values.sum().backward()
         return flow.codes
 
-    milliseconds = 1e3 * _time(run, 5)
-    _table_layer.UNIQUE_ABOVE = chosen
-    sys.stderr.write(f"batch {batch}, {levels} levels, hidden {hidden}, fan-in {fan_in}: ")
-    sys.stderr.write(f"{milliseconds:.1f} ms\n")
-    return round(milliseconds, 2)
+    return round(1e3 * _time(run, 5), 2)
 
 
 if __name__ == "__main__":

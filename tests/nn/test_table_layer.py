@@ -16,7 +16,6 @@ from lutra.nn import (
     SkipMlp,
     SubNetwork,
     TableLayer,
-    _table_layer,
     random_wiring,
 )
 from lutra.nn.functions import TableFunction
@@ -132,9 +131,9 @@ def test_equals_per_sample_evaluation(
         ):
             layer.differences = True
             reference.function = ByDifferences(reference.function, before)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_table_layer, "UNIQUE_ABOVE", unique_above)
-        a, a_gradients, a_input = run(tables, sources[0], x, samples=False)
+    for layer in tables:
+        layer.function.unique_above = (unique_above, unique_above)
+    a, a_gradients, a_input = run(tables, sources[0], x, samples=False)
     b, b_gradients, b_input = run(samples, sources[1], x, samples=True)
     for ours, reference in zip(a, b, strict=True):
         assert torch.equal(ours.codes, reference.codes)

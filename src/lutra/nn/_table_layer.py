@@ -16,12 +16,6 @@ from lutra.nn.functions import Entries, TableFunction
 
 __all__ = ["TableLayer"]
 
-UNIQUE_ABOVE = 3
-"""Entries per sample from which on a table is evaluated where samples meet it, not everywhere.
-
-Measured: ``lutra bench train-scaling``, figure ``unique``.
-"""
-
 
 class TableLayer(nn.Module):
     """n neurons, each a table over F digits of ``bits`` bits.
@@ -90,7 +84,7 @@ class TableLayer(nn.Module):
         """Evaluate in the table domain."""
         run, quantiser = operations(x.levels), self.quantiser
         entries = Entries(x.levels, self.bits, self.wires.shape[1])
-        if self.training and self.entries > UNIQUE_ABOVE * x.codes.shape[1]:
+        if self.training and self._entries_as_met(x.codes.shape[1]):
             addresses, counts, chosen = run.unique_address(x.codes, self.wires, self.bits)
             entries = replace(entries, chosen=chosen)
         else:
@@ -111,6 +105,9 @@ class TableLayer(nn.Module):
         )
         self.norm.update(link.mean, link.variance, x.codes.shape[1])
         return Signal(codes, quantiser.levels, quantiser.bits, carrier)
+
+    def _entries_as_met(self, batch: int) -> bool:
+        return self.entries > self.function.unique_above[self.differences] * batch
 
     def _slopes(self, entries: Entries, table: Tensor) -> Tensor:
         if self.differences:

@@ -28,6 +28,8 @@ class Polynomial(TableFunction):
         Source of the initial weights, evenly within one over the root of the monomials' number.
     """
 
+    unique_above = (2, math.inf)  # all monomials are evaluated, whatever samples meet
+
     def __init__(
         self,
         neurons: int,
