@@ -96,6 +96,7 @@ def _by_entry(model: LutModel, circuit: Circuit, folder: Path) -> tuple[float, f
 
 def _neuron(layer: TableLayer, neuron: int, levels: Tensor, folder: Path) -> list[int]:
     function, norm, quantiser = layer.function, layer.norm, layer.quantiser
+    norm, quantiser = norm.requires_grad_(False), quantiser.requires_grad_(False)
     assert isinstance(function, Polynomial)
     weights = function.monomial_weight[neuron].tolist()
     factors = [

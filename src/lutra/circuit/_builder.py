@@ -81,6 +81,6 @@ def pack_tables(codes: NDArray[np.integer], width: int) -> NDArray[np.uint8]:
     -------
     Shape (n, m, max(1, 2**k // 8)).
     """
-    shifts = np.arange(width, dtype=np.int64)[:, None]
-    bits = (codes.astype(np.int64)[:, None, :] >> shifts) & 1
-    return np.packbits(bits.astype(np.uint8), axis=-1, bitorder="little")
+    narrow = codes.astype(np.min_scalar_type((1 << width) - 1))
+    bits = [np.packbits(narrow >> j & 1, axis=-1, bitorder="little") for j in range(width)]
+    return np.stack(bits, axis=1)

@@ -18,8 +18,6 @@ __all__ = ["EdgeLayer", "Edges"]
 _MOST_BITS = 8
 """Of an edge's output: codes are bytes."""
 _ADDER = 1.3
-import os
-CUT = os.environ.get("CUT")
 """LUT6 per bit of a sum's terms, as synthesis finds."""
 _FRACTION = 10
 """Most bits behind the point, so that floats add values up exactly."""
@@ -136,14 +134,7 @@ class EdgeLayer(nn.Module):
         reach = edges.exact.amax(1) - edges.exact.amin(1)
         width = torch.log2(1 + reach * torch.exp2(edges.fraction))
         growth = torch.exp2((edges.inputs - LUT_INPUTS).clamp(min=0))
-        area = (width * (growth + _ADDER)).sum()
-        if self.node_bits is None or not CUT:
-            return area
-        low, high = edges.exact.amin(1), edges.exact.amax(1)
-        low, high = (part.unflatten(0, (self.neurons, -1)).sum(1) for part in (low, high))
-        least, greatest = -1 + self._grid, 1 - self._grid
-        beyond = (high - greatest).clamp(min=0) + (least - low).clamp(min=0)
-        return area + (self.node_bits + 2) * (beyond / (beyond + 0.25)).sum()
+        return (width * (growth + _ADDER)).sum()
 
     @torch.no_grad()
     def lower(self, builder: Builder, words: Words, levels: Tensor) -> tuple[Words, Tensor]:
