@@ -59,6 +59,18 @@ def test_a_run_leaves_record_circuit_rtl_and_page(finished: Path) -> None:
     assert result.accuracy.test == pytest.approx(100 * (predicted == small().test.y).mean())
 
 
+def test_every_data_key_reaches_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: dict[str, Any] = {}
+    monkeypatch.setattr(flow, "load_data", lambda name, **rest: asked.update(rest, name=name))
+    keys = {"name": "csv", "path": "a.csv", "test_path": "b.csv", "label": "y", "width": 9}
+    keys |= {"clip": 0.01, "validation": 0.2, "split_seed": 3}
+    (tmp_path / "own.toml").write_text(toml({**TINY, "data": keys}))
+    flow.open_run(tmp_path / "own.toml", tmp_path)
+    keys |= {"path": tmp_path / "a.csv", "test_path": tmp_path / "b.csv", "offline": None}
+    keys["seed"] = keys.pop("split_seed")
+    assert asked == keys
+
+
 def test_seeds_write_one_accuracy_row(finished: Path) -> None:
     (row,) = json.loads((finished / "rows.json").read_text())["rows"]
     assert row["recipe"] == "tiny" and row["seeds"] == [0, 1]

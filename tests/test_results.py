@@ -14,7 +14,13 @@ from lutra.results import accuracy_row, default_results, write_row
 def result(seed: int, test: float | None, validation: float | None = 50.0) -> RunResult:
     accuracy = None
     if test is not None:
-        accuracy = Accuracy(validation=validation, test=test, classes=("a",), confusion=((1,),))
+        accuracy = Accuracy(
+            validation=validation,
+            test=test,
+            more={"other": test - 10},
+            classes=("a",),
+            confusion=((1,),),
+        )
     return RunResult(
         recipe="tiny",
         dataset="mnist",
@@ -32,6 +38,7 @@ def test_row_over_seeds(tiny_recipe: Recipe) -> None:
     assert row["test_mean"] == 92.0
     assert row["test_std"] == pytest.approx(8**0.5)
     assert row["val_mean"] == 55.0
+    assert row["more"] == {"other": 82.0}
     assert row["commit"] == "c1", "areas are of the seed that is best on validation"
     assert row["lut6_total"] is None
 

@@ -15,7 +15,7 @@ import torch
 from pydantic import ValidationError
 
 from lutra.circuit import Circuit, evaluate, load, save
-from lutra.data import Dataset
+from lutra.data import Dataset, Split
 from lutra.data import load as load_data
 from lutra.emit import emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
@@ -108,14 +108,15 @@ class Run:
         save(circuit, self.circuit_path)
         classes = len(data.classes)
         confusion = np.bincount(data.test.y * classes + found["class"][:, 0], minlength=classes**2)
-        validation = None
-        if len(data.validation):
-            predicted = evaluate(circuit, data.validation.x)["class"][:, 0]
-            validation = _share(predicted == data.validation.y)
+
+        def share(part: Split) -> float:
+            return _share(evaluate(circuit, part.x)["class"][:, 0] == part.y)
+
         parts = {
             "accuracy": Accuracy(
-                validation=validation,
+                validation=share(data.validation) if len(data.validation) else None,
                 test=_share(found["class"][:, 0] == data.test.y),
+                more={name: share(part) for name, part in data.more.items()},
                 classes=data.classes,
                 confusion=tuple(tuple(row) for row in confusion.reshape(classes, -1).tolist()),
             ),
@@ -278,6 +279,7 @@ def open_run(path: Path, out: Path, seed: int | None = None, offline: bool | Non
         test_path=path.parent / config.test_path if config.test_path else None,
         label=config.label,
         width=config.width,
+        clip=config.clip,
     )
     folder = out / recipe.name / f"seed{seed}"
     return Run(recipe, path.read_text(encoding="utf-8"), data, seed, folder)

@@ -22,9 +22,9 @@ def default_results(out: Path) -> Path:
 def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
     """Return one row over finished runs of one recipe; what was not measured is None.
 
-    Accuracies in per cent over the seeds; areas of the seed that is best on validation.
-    ``lut6_total`` leaves the argmax out and is synthesised as one, so that the parts need not
-    sum to it; ``lut6_model`` is the tables' worst case.
+    Accuracies in per cent over the seeds, ``more`` the means on further test parts; areas of the
+    seed that is best on validation. ``lut6_total`` leaves the argmax out and is synthesised as
+    one, so that the parts need not sum to it; ``lut6_model`` is the tables' worst case.
     """
     finished = [(run, run.accuracy) for run in runs if run.accuracy is not None]
     if not finished:
@@ -33,6 +33,10 @@ def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
     validations = [found.validation for _, found in finished if found.validation is not None]
     best, _ = max(finished, key=lambda pair: pair[1].validation or 0.0)
     area = best.synthesis
+    more = {
+        name: statistics.mean(found.more[name] for _, found in finished)
+        for name in (best.accuracy.more if best.accuracy else {})
+    }
     return {
         "system": recipe.model.family if recipe.model.ensemble.members == 1 else "amigolut",
         "recipe": recipe.name,
@@ -41,6 +45,7 @@ def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
         "test_mean": statistics.mean(tests),
         "test_std": statistics.stdev(tests) if len(tests) > 1 else None,
         "val_mean": statistics.mean(validations) if validations else None,
+        "more": more,
         "lut6_total": area.total.lut if area else None,
         "lut6_encoder": area.luts("encoder") if area else None,
         "lut6_core": area.luts("core") if area else None,

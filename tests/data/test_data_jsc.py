@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from lutra.data import load, real_jets
+from lutra.data import describe, load
 from lutra.data._jsc import _CERNBOX, CLASSES, FEATURES
 from lutra.errors import DataError
 
@@ -115,9 +115,9 @@ def pythia(data_folder):
     return load("jsc-pythia", folder=data_folder, clip=0.002)
 
 
-def test_real_jets_look_like_simulated_ones(pythia, data_folder):
+def test_real_jets_look_like_simulated_ones(pythia):
     """In the words of the simulated set each feature has about the same quartiles."""
-    jets = real_jets(pythia, data_folder)
+    jets = pythia.more["real jets"]
     assert jets.x.shape == (1000, 16)
     for quantile in (0.25, 0.5, 0.75):
         ours = np.quantile(pythia.test.x, quantile, axis=0)
@@ -125,6 +125,7 @@ def test_real_jets_look_like_simulated_ones(pythia, data_folder):
         assert np.abs(ours - real).max() < 0.1 * (1 << pythia.width)
     shares = np.bincount(jets.y) / 1000
     assert shares.min() > 0.15
+    assert describe(pythia)["rows"]["real jets"] == 1000
 
 
 @pytest.mark.parametrize("clip", [-0.1, 0.5, float("nan")])

@@ -1,7 +1,6 @@
 """Data sets as fixed-point integers: MNIST, JSC, NID, Adult, MONK, and the user's own files."""
 
 from lutra.data._dataset import Dataset, Split, describe
-from lutra.data._jsc import real_jets
 from lutra.data._load import load, names
 
-__all__ = ["Dataset", "Split", "describe", "load", "names", "real_jets"]
+__all__ = ["Dataset", "Split", "describe", "load", "names"]

@@ -1,7 +1,8 @@
 """What the rest of Lutra sees of a data set: integers, the same in software and in hardware."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,8 @@ class Dataset:
         (height, width) where the features are the pixels of an image, row by row; else None.
     source
         Where the data was found: a path or an address.
+    more
+        Further test parts by name, from another source than ``test``.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Dataset:
     features: tuple[str, ...]
     image: tuple[int, int] | None = None
     source: str = ""
+    more: Mapping[str, Split] = field(default_factory=dict)
 
     @property
     def sha256(self) -> str:
@@ -78,6 +82,7 @@ class Dataset:
 def describe(dataset: Dataset) -> dict[str, Any]:
     """Return what a person asks of a data set first, as plain JSON values."""
     parts = {"train": dataset.train, "validation": dataset.validation, "test": dataset.test}
+    parts |= dataset.more
     return {
         "name": dataset.name,
         "source": dataset.source,

@@ -1,6 +1,7 @@
 """From a loader's table of real or whole numbers to a `Dataset` of fixed-point integers."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -25,7 +26,7 @@ class Table:
     """A data set as its file has it.
 
     ``validation`` is None where the set brings no such part; ``scale`` is the real value of a
-    feature of 1.
+    feature of 1; ``more`` holds further test parts by name.
     """
 
     name: str
@@ -37,12 +38,14 @@ class Table:
     image: tuple[int, int] | None = None
     scale: float = 1.0
     source: str = ""
+    more: Mapping[str, Rows] = field(default_factory=dict)
 
 
 def finish(table: Table, validation: float, seed: int, width: int, clip: float = 0) -> Dataset:
     """Hold out the validation part and turn the features to fixed point of the train part."""
     train, held, test = table.train, table.validation, table.test
-    for part, rows in (("train", train), ("validation", held), ("test", test)):
+    parts = {"train": train, "validation": held, "test": test, **table.more}
+    for part, rows in parts.items():
         if rows is not None:
             _check(table, part, rows)
     if validation or held is None:
@@ -50,14 +53,15 @@ def finish(table: Table, validation: float, seed: int, width: int, clip: float =
             train = Rows(np.concatenate([train.x, held.x]), np.concatenate([train.y, held.y]))
         train, held = hold_out(train, validation, seed, f"data set {table.name!r}: validation")
     form = choose_format([train.x, held.x, test.x], width, clip)
-    train, held, test = (
-        Split(to_raw(rows.x, form), rows.y.astype(np.int64)) for rows in (train, held, test)
-    )
+
+    def words(rows: Rows) -> Split:
+        return Split(to_raw(rows.x, form), rows.y.astype(np.int64))
+
     return Dataset(
         table.name,
-        train,
-        held,
-        test,
+        words(train),
+        words(held),
+        words(test),
         form.width,
         form.signed,
         table.scale * form.scale,
@@ -66,6 +70,7 @@ def finish(table: Table, validation: float, seed: int, width: int, clip: float =
         table.features,
         table.image,
         table.source,
+        {name: words(rows) for name, rows in table.more.items()},
     )
 
 

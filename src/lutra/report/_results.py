@@ -63,10 +63,14 @@ class Training(_Record):
 
 
 class Accuracy(_Record):
-    """Accuracies in per cent; ``confusion[true][predicted]`` counts test rows."""
+    """Accuracies in per cent; ``confusion[true][predicted]`` counts test rows.
+
+    ``more`` has those of a data set's further test parts.
+    """
 
     validation: Percent | None
     test: Percent
+    more: dict[str, Percent] = Field(default_factory=dict)
     classes: tuple[str, ...]
     confusion: tuple[tuple[Count, ...], ...]
 

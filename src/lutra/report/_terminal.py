@@ -41,6 +41,8 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
     accuracy, verify, circuit = result.accuracy, result.verify, result.circuit
     yield "test accuracy", f"{accuracy.test:.2f} %" if accuracy else missing
     held = accuracy.validation if accuracy else None
+    for name, share in (accuracy.more if accuracy else {}).items():
+        yield f"accuracy on {name}", f"{share:.2f} %"
     yield "validation accuracy", missing if held is None else f"{held:.2f} %"
     yield "levels", str(circuit.levels) if circuit else missing
     yield "LUT6, worst-case model", f"{circuit.lut6_worst_case:,}" if circuit else missing
