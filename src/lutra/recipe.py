@@ -52,7 +52,7 @@ class DataConfig(_Section):
     label: str | None = None
     width: Annotated[int, Field(ge=1, le=24)] = 12
     """Bits of a raw feature word, where the set holds real numbers."""
-    clip: Annotated[float, Field(ge=0, lt=0.5)] = 0
+    clip: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
     """Share of real-valued features beyond either end of their words."""
 
     @model_validator(mode="after")

@@ -1,8 +1,18 @@
 """Circuit -> Verilog. No torch here."""
 
+from lutra.emit._accumulate import absorbed
 from lutra.emit._names import Names
 from lutra.emit._rtl import PRIMITIVES, Port, Rtl, Style
 from lutra.emit._testbench import emit_testbench
 from lutra.emit.verilog import emit_verilog
 
-__all__ = ["PRIMITIVES", "Names", "Port", "Rtl", "Style", "emit_testbench", "emit_verilog"]
+__all__ = [
+    "PRIMITIVES",
+    "Names",
+    "Port",
+    "Rtl",
+    "Style",
+    "absorbed",
+    "emit_testbench",
+    "emit_verilog",
+]

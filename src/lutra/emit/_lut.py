@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 
 from lutra.circuit import Lut
+from lutra.emit._accumulate import Bit
 from lutra.emit._wires import Wires, concatenate, lut
 
-__all__ = ["lut_constants", "lut_primitives"]
+__all__ = ["lut_constants", "lut_primitives", "table_bits"]
 
 
 def lut_constants(op: Lut, wires: Wires) -> Iterator[str]:
@@ -26,6 +27,12 @@ def lut_primitives(op: Lut, wires: Wires) -> Iterator[str]:
             yield from _tree(f"t{bit}", f"y[{bit}]", address, table)
         else:
             yield f"assign y[{bit}] = 1'b{table};"
+
+
+def table_bits(op: Lut, wires: Wires) -> Iterator[Bit]:
+    """Yield each output bit as one that a sum looks up itself."""
+    for table, address in _tables(op, wires):
+        yield Bit(tuple(address), int(table, 16) & ((1 << (1 << len(address))) - 1))
 
 
 def _tables(op: Lut, wires: Wires) -> Iterator[tuple[str, list[str]]]:

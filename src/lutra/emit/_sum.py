@@ -1,8 +1,11 @@
 """Sums of weighted bits as Verilog."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
 
 from lutra.circuit import Sum
+from lutra.emit._accumulate import Bit, accumulate, wire
 from lutra.emit._wires import Wires, lut
 
 __all__ = ["sum_expressions", "sum_primitives"]
@@ -34,23 +37,44 @@ def _term(name: str, weight: int, width: int) -> str:
     return f"{sign} {name}" if size == 1 else f"{sign} ({name} ? {width}'d{size} : {width}'d0)"
 
 
-def sum_primitives(op: Sum, wires: Wires) -> Iterator[str]:
+def sum_primitives(op: Sum, wires: Wires, tables: Mapping[int, Bit] | None = None) -> Iterator[str]:
     """Yield each sum as LUTs that count up to six bits of equal weight, and one last addition.
 
     Six bits take three LUTs; carry chains, which Yosys would build instead, take twice as many.
+    Where ``tables`` holds bits of the circuit that the sum looks up itself, chains are better.
     """
-    names = wires.bits(op.wires.reshape(-1))
-    count, width = op.wires.shape[1], op.width
-    for i, (weights, bias) in enumerate(zip(op.weights.tolist(), op.bias.tolist(), strict=True)):
-        pairs = zip(names[i * count : (i + 1) * count], weights, strict=True)
-        terms = [(name, weight) for name, weight in pairs if weight]
+    inside, read = tables or {}, np.unique(op.wires[op.weights != 0])
+    read = read[~np.isin(read, list(inside))]
+    bits = {**dict(zip(read.tolist(), map(wire, wires.bits(read)), strict=True)), **inside}
+    width = op.width
+    rows = zip(op.wires.tolist(), op.weights.tolist(), op.bias.tolist(), strict=True)
+    for i, (row, weights, bias) in enumerate(rows):
+        terms = [(bits[bit], w) for bit, w in zip(row, weights, strict=True) if w]
         needed = _needed_width([weight for _, weight in terms], bias, op.signed)
         total = [f"y[{i * width + j}]" for j in range(needed - 1)]
         yield f"wire e{i};"  # the top bit, which repeats where the sum is signed
-        yield from _add(f"s{i}", terms, bias, [*total, f"e{i}"])
+        total.append(f"e{i}")
+        if inside.keys() & set(row):
+            yield from accumulate(f"s{i}", _columns(terms, bias, needed), total)
+        else:
+            yield from _add(f"s{i}", [(bit.inputs[0], w) for bit, w in terms], bias, total)
         rest = width - needed
         upper = f"{{{rest + 1}{{e{i}}}}}" if op.signed else f"{{{rest + 1}'d0 | e{i}}}"
         yield f"assign y[{(i + 1) * width - 1}:{i * width + needed - 1}] = {upper};"
+
+
+def _columns(terms: Sequence[tuple[Bit, int]], bias: int, width: int) -> list[list[Bit]]:
+    """Return the bits of every weight; -b is ~b - 1."""
+    columns: list[list[Bit]] = [[] for _ in range(width)]
+    for bit, weight in terms:
+        if weight < 0:
+            bit, bias = bit.plus("1'b1"), bias + weight
+        for j in range(min(width, abs(weight).bit_length())):
+            if abs(weight) >> j & 1:
+                columns[j].append(bit)
+    for j, column in enumerate(columns):
+        column += [Bit((), 1)] * (bias >> j & 1)
+    return columns
 
 
 def _needed_width(weights: Sequence[int], bias: int, signed: bool) -> int:

@@ -1,7 +1,6 @@
 """Sums of one-input tables with trainable bit widths: Kolmogorov-Arnold layers."""
 
 import math
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from lutra.circuit import Builder, Code, Lut, Sum, Words, pack_tables
-from lutra.nn._edge_tables import LUT_INPUTS, Table, merged, pack
+from lutra.nn._edge_tables import ADDED_INPUTS, LUT_INPUTS, Table, merged, pack
 from lutra.nn._signal import Signal
 from lutra.nn.functions import SkipMlp
 
@@ -17,8 +16,6 @@ __all__ = ["EdgeLayer", "Edges"]
 
 _MOST_BITS = 8
 """Of an edge's output: codes are bytes."""
-_ADDER = 1.3
-"""LUT6 per bit of a sum's terms, as synthesis finds."""
 _FRACTION = 10
 """Most bits behind the point, so that floats add values up exactly."""
 
@@ -127,14 +124,15 @@ class EdgeLayer(nn.Module):
     def area(self) -> Tensor:
         """Return the LUT6 of tables and sums as a differentiable estimate.
 
-        A table costs one LUT6 per output bit up to six input bits, then twice as many for every
-        further one, and `_ADDER` per output bit for the adder.
+        A LUT looks up and adds one bit of a table of up to five inputs. A table of six inputs has
+        LUTs of its own besides, and twice as many for every further input.
         """
         edges = self._edges(torch.linspace(-1, 1, 1 << self.bits, device=self.source.device))
         reach = edges.exact.amax(1) - edges.exact.amin(1)
         width = torch.log2(1 + reach * torch.exp2(edges.fraction))
-        growth = torch.exp2((edges.inputs - LUT_INPUTS).clamp(min=0))
-        return (width * (growth + _ADDER)).sum()
+        above = edges.inputs - ADDED_INPUTS
+        own = above.clamp(0, 1) * torch.exp2((above - 1).clamp(min=0))
+        return (width * (1 + own)).sum()
 
     @torch.no_grad()
     def lower(self, builder: Builder, words: Words, levels: Tensor) -> tuple[Words, Tensor]:
@@ -254,18 +252,28 @@ class EdgeLayer(nn.Module):
         middle = total.bits[:, drop : drop + self.node_bits]
         if not upper.shape[1]:
             return Words(middle)
-        flags = np.arange(1 << upper.shape[1])
-        negative = flags >> (upper.shape[1] - 1) if total.signed else np.zeros_like(flags)
-        kinds = np.where(negative, 1, 2 * (flags > 0))  # 1: below the least code, 2: above
-        op = Lut(np.ascontiguousarray(upper), pack_tables(kinds[None].repeat(len(upper), 0), 2))
-        kind = builder.add(replace(op, name=f"{self.name}_beyond"), 2).bits
-        wires = np.concatenate([middle[:, :, None], kind[:, None].repeat(self.node_bits, 1)], 2)
-        table = np.array([[0, 1, 0, 0, 1, 1, 0, 0]]).repeat(middle.size, 0)
+        signed = total.signed
+        if upper.shape[1] >= LUT_INPUTS:  # shorten: 0 within the code's range, 1 above, 2 below
+            flags = np.where(_negative(upper.shape[1], signed), 2, 1)
+            flags[0] = 0
+            packed = pack_tables(flags[None].repeat(len(upper), 0), 2)
+            op = Lut(np.ascontiguousarray(upper), packed, f"{self.name}_beyond")
+            upper, signed = builder.add(op, 2).bits, True
+        # A middle bit stays where all upper ones are 0; else it is 0 for a negative sum, or 1.
+        negative = _negative(upper.shape[1], signed).repeat(2)
+        address = np.arange(len(negative))
+        table = np.where(address < 2, address, ~negative)[None].repeat(middle.size, 0)
+        wires = np.concatenate([middle[:, :, None], upper[:, None].repeat(self.node_bits, 1)], 2)
         code = Code(self.node_bits, -self._half, self._grid)
-        op = Lut(wires.reshape(-1, 3), pack_tables(table, 1), self.name, code)
-        return builder.add(op, self.node_bits)
+        wires = wires.reshape(middle.size, -1)
+        return builder.add(Lut(wires, pack_tables(table, 1), self.name, code), self.node_bits)
 
 
 def _rounded(x: Tensor) -> Tensor:
     """Round, and pass the gradient through."""
     return x + (x.round() - x).detach()
+
+
+def _negative(bits: int, signed: bool) -> np.ndarray:
+    """Return which values of a word's upper bits are negative."""
+    return (np.arange(1 << bits) >> (bits - 1)).astype(bool) & signed

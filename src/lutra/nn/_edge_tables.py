@@ -6,10 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LUT_INPUTS", "Table", "merged", "pack"]
+__all__ = ["ADDED_INPUTS", "LUT_INPUTS", "Table", "merged", "pack"]
 
 LUT_INPUTS = 6
-"""Address bits that a device's lookup table has, so that a merged table costs no more."""
+"""Address bits of a device's lookup table."""
+ADDED_INPUTS = LUT_INPUTS - 1
+"""Address bits of a table that a six-input LUT can look up and add to a sum at once."""
 
 
 class Table(NamedTuple):
@@ -26,7 +28,7 @@ class Table(NamedTuple):
         return int(self.values.max()).bit_length()
 
 
-def pack(sizes: Sequence[int], capacity: int = LUT_INPUTS) -> list[list[int]]:
+def pack(sizes: Sequence[int], capacity: int = ADDED_INPUTS) -> list[list[int]]:
     """Share items out to bins, first fit decreasing; an item above the capacity has its own.
 
     Returns
