@@ -125,14 +125,17 @@ class EdgeLayer(nn.Module):
         """Return the LUT6 of tables and sums as a differentiable estimate.
 
         A LUT looks up and adds one bit of a table of up to five inputs. A table of six inputs has
-        LUTs of its own besides, and twice as many for every further input.
+        LUTs of its own besides, and twice as many for every further input. Cutting a sum to a
+        node's code takes a LUT per bit.
         """
         edges = self._edges(torch.linspace(-1, 1, 1 << self.bits, device=self.source.device))
         reach = edges.exact.amax(1) - edges.exact.amin(1)
         width = torch.log2(1 + reach * torch.exp2(edges.fraction))
+        whole = torch.log2(1.0 + edges.codes.amax(1) - edges.codes.amin(1)).ceil()
+        width = width + (whole - width).detach()
         above = edges.inputs - ADDED_INPUTS
         own = above.clamp(0, 1) * torch.exp2((above - 1).clamp(min=0))
-        return (width * (1 + own)).sum()
+        return (width * (1 + own)).sum() + self.neurons * (self.node_bits or 0)
 
     @torch.no_grad()
     def lower(self, builder: Builder, words: Words, levels: Tensor) -> tuple[Words, Tensor]:
