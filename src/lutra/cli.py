@@ -83,13 +83,15 @@ def run(
 ) -> None:
     """Train, compile, verify, synthesise and report, going on where an earlier run stopped.
 
+    Of several seeds, the one that is best on validation is synthesised.
+
     Args:
         options: What to run.
         seeds: Run this many seeds, counted from the recipe's, and write their accuracy row.
         results: File of accuracy rows; default benchmarks/results/accuracy.json in a checkout.
     """
     from lutra.report import show
-    from lutra.results import accuracy_row, default_results, write_row
+    from lutra.results import accuracy_row, best_run, default_results, write_row
 
     if seeds is not None and seeds < 1:
         raise LutraError(f"--seeds {seeds}: must be 1 or more")
@@ -100,8 +102,12 @@ def run(
         console.rule(f"{current.recipe.name}, seed {current.seed}")
         _train(current, console)
         _step(current, "compile", console)
+    best = best_run([current.result() for current in runs]).seed
+    for current in runs:
+        console.rule(f"{current.recipe.name}, seed {current.seed}")
         for step in current.pending():
-            _step(current, step, console)
+            if step != "synthesise" or current.seed == best:
+                _step(current, step, console)
         show(current.result(), console)
         console.print(f"report: {current.folder / 'report.html'}")
     if seeds:

@@ -10,13 +10,22 @@ from lutra.files import read_json, write_json
 from lutra.recipe import Recipe
 from lutra.report import RunResult
 
-__all__ = ["accuracy_row", "default_results", "write_row"]
+__all__ = ["accuracy_row", "best_run", "default_results", "write_row"]
 
 
 def default_results(out: Path) -> Path:
     """Return the checkout's result file, or one beside the run folders."""
     folder = Path("benchmarks/results")
     return (folder if folder.is_dir() else out) / "accuracy.json"
+
+
+def best_run(runs: Sequence[RunResult]) -> RunResult:
+    """Return the run that is best on validation, whose areas stand for its recipe."""
+
+    def validation(run: RunResult) -> float:
+        return (run.accuracy.validation if run.accuracy else None) or 0.0
+
+    return max(runs, key=validation)
 
 
 def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
@@ -31,7 +40,7 @@ def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
         raise LutraError(f"recipe {recipe.name!r}: no run has an accuracy")
     tests = [found.test for _, found in finished]
     validations = [found.validation for _, found in finished if found.validation is not None]
-    best, _ = max(finished, key=lambda pair: pair[1].validation or 0.0)
+    best = best_run([run for run, _ in finished])
     area = best.synthesis
     more = {
         name: statistics.mean(found.more[name] for _, found in finished)
