@@ -1,4 +1,18 @@
+import sys
+from pathlib import Path
+
 import lutra
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+
+
+def setup(_app: object) -> None:
+    """Write the page that is made from the accuracy rows."""
+    from accuracy_table import page
+
+    (HERE / "accuracy.md").write_text("\n".join(page()) + "\n")
+
 
 project = "Lutra"
 author = "The Lutra authors"

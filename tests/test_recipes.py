@@ -13,6 +13,7 @@ from lutra.data import Dataset, load
 from lutra.nn._norm import BatchNorm
 from lutra.passes import pipeline
 from lutra.recipe import load_recipe
+from lutra.report import published
 from lutra.train import build
 from lutra.verify import verify_rtl
 
@@ -29,6 +30,15 @@ SIZED = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LARGE else [])
     for path in RECIPES
 ]
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_a_recipe_is_named_as_its_file_and_finds_its_published_row(path: Path) -> None:
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    if recipe.published is not None:
+        methods = [point.method for point in published(recipe.published.dataset)]
+        assert recipe.published.method in methods
 
 
 @cache

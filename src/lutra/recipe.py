@@ -23,6 +23,7 @@ __all__ = [
     "DistillConfig",
     "HardwareConfig",
     "MappingConfig",
+    "PublishedConfig",
     "Recipe",
     "TrainConfig",
     "load_recipe",
@@ -167,11 +168,20 @@ class HardwareConfig(_Section):
     """Give the class beside the scores."""
 
 
+class PublishedConfig(_Section):
+    """The published design that a recipe has the shape of; see `lutra.report.published`."""
+
+    dataset: str
+    """Which it was measured on; figures of another set do not compare."""
+    method: str
+
+
 class Recipe(_Section):
     """Everything that a run needs to know."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
     description: str = ""
+    published: PublishedConfig | None = None
     data: DataConfig = DataConfig()
     model: Family
     mapping: MappingConfig = MappingConfig()
@@ -191,7 +201,7 @@ class Recipe(_Section):
     @property
     def digest(self) -> str:
         """Fingerprint of all that training depends on, as hexadecimal text."""
-        content = self.model_dump(exclude={"description", "hardware", "name"})
+        content = self.model_dump(exclude={"description", "hardware", "name", "published"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

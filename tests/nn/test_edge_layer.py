@@ -1,6 +1,7 @@
 """Sums of one-input tables: exact values, true gradients, widths that follow their price."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,20 @@ def test_gradients_are_those_of_the_sum_per_sample() -> None:
     own = slopes.gather(1, x.codes.long()[edges.source]).unflatten(0, (NODES, FEATURES))
     expected = (own * weight[:, None]).sum(0)
     torch.testing.assert_close(x.carrier.grad, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+def test_inputs_without_a_gradient_are_read_by_products(bits: int) -> None:
+    x = signal(bits)
+    found = []
+    for carrier in (x.carrier, None):
+        edges = layer(bits, 5)
+        y = edges(replace(x, carrier=carrier))
+        y.values.square().sum().backward()
+        found.append((y.codes, [parameter.grad for parameter in edges.parameters()]))
+    assert torch.equal(found[0][0], found[1][0])
+    for first, second in zip(found[0][1], found[1][1], strict=True):
+        torch.testing.assert_close(first, second, rtol=1e-4, atol=1e-5)
 
 
 def test_area_is_what_the_bits_cost() -> None:

@@ -18,6 +18,8 @@ _MOST_BITS = 8
 """Of an edge's output: codes are bytes."""
 _FRACTION = 10
 """Most bits behind the point, so that floats add values up exactly."""
+_FEW_CODES = 16
+"""Up to which a product with one-hot codes is cheaper than reading every edge's value."""
 
 
 class Edges(NamedTuple):
@@ -101,12 +103,7 @@ class EdgeLayer(nn.Module):
     def forward(self, x: Signal) -> Signal:
         """Add up the edges of every node."""
         edges = self._edges(x.levels)
-        at = x.codes.long()[self.source]
-        values = edges.values.gather(1, at)
-        if x.carrier is not None:
-            own = x.values[self.source]
-            values = values + edges.slopes(x.levels).gather(1, at) * (own - own.detach())
-        total = values.unflatten(0, (self.neurons, -1)).sum(1)
+        total = self._total(edges, x)
         grid = self._sum_grid(edges)
         least, constant = self._constants(edges, grid)
         whole = ((total.detach() - least[:, None]) / grid).round() + constant[:, None]
@@ -120,6 +117,19 @@ class EdgeLayer(nn.Module):
         return Signal(codes.to(torch.uint8), self.levels, self.node_bits, total * (codes == steps))
 
     forward_samples = forward
+
+    def _total(self, edges: Edges, x: Signal) -> Tensor:
+        """Return the sum of every node for every sample, (n, B)."""
+        if x.carrier is None and len(x.levels) <= _FEW_CODES:
+            codes = torch.arange(len(x.levels), dtype=torch.uint8, device=x.codes.device)
+            hot = (x.codes[:, None] == codes[:, None]).flatten(0, 1)
+            return edges.values.view(self.neurons, -1) @ hot.to(edges.values.dtype)
+        at = x.codes.long()[self.source]
+        values = edges.values.gather(1, at)
+        if x.carrier is not None:
+            own = x.values[self.source]
+            values = values + edges.slopes(x.levels).gather(1, at) * (own - own.detach())
+        return values.unflatten(0, (self.neurons, -1)).sum(1)
 
     def area(self) -> Tensor:
         """Return the LUT6 of tables and sums as a differentiable estimate.

@@ -61,6 +61,7 @@ _AMIGO = "AmigoLUT, FPGA 2025, doi 10.1145/3706628.3708874"
 _LOGICNETS = "LogicNets, FPL 2020, arXiv 2004.03021"
 _FPGN = "FPGN, arXiv 2607.08427"
 
+_V19 = "Vivado 2019.2; test-selected"
 _V20 = "Vivado 2020.1; test-selected"
 _V24 = "Vivado 2024.1; test-selected"
 _EVERY = f"{_V20}; every level registered"
@@ -87,6 +88,7 @@ _POINTS: dict[str, tuple[Published, ...]] = {
         Published("PolyLUT-Add", 96.0, 14_810, 2609, 625, 10.0, _ADD, _V20),
         Published("AmigoLUT-NeuraLUT x4", 95.5, 16_081, 13_292, 925, 7.6, _AMIGO),
         Published("ReducedLUT", 95.7, 47_484, None, 295, 17.0, _REDUCED),
+        Published("AmigoLUT-LogicNets XS x2", 94.7, 9711, 9047, 569, 12.3, _AMIGO),
         Published("NeuraLUT", 96.0, 54_798, 3757, 431, 12.0, _NEURALUT, _V20),
         Published("PolyLUT (FPT)", 96.0, 70_673, 4681, 378, 16.0, _POLY, _V20),
         Published("PolyLUT (TC)", 97.5, 75_131, 4668, 353, 17.0, _POLY_TC, _V20),
@@ -127,7 +129,20 @@ _POINTS: dict[str, tuple[Published, ...]] = {
         Published("NeuraLUT-2L", 72.0, 4684, 341, 727, 3.0, _NEURALUT, _V20),
         Published("ReducedLUT", 72.5, 2786, None, 409, 4.9, _REDUCED),
         Published("PolyLUT M-Lite", 72.0, 12_436, 773, 646, 5.0, _POLY, _V20),
-        Published("LogicNets-L", 71.8, 37_931, 810, 427, 13.0, _LOGICNETS, "test-selected"),
+        Published("LogicNets JSC-S", 68.8, 232, 268, 1395, 3.6, _LOGICNETS, _V19),
+        Published("LogicNets JSC-M", 71.5, 14_576, 803, 597, 8.4, _LOGICNETS, _V19),
+        Published("LogicNets JSC-L", 72.6, 38_925, 2418, 485, 12.4, _LOGICNETS, _V19),
+    ),
+    "nid-593": (
+        Published("NeuraLUT-Assemble", 93.0, 91, 24, 1471, 1.4, _NLA, _THIRD, True),
+        Published("NeuraLUT-Assemble", 93.0, 95, 187, 1479, 3.4, _NLA, _EVERY, True),
+        Published("TreeLUT I", 93.0, 345, 33, 681, 1.5, _TREE, "comparators included", True),
+        Published("TreeLUT II", 92.0, 89, 19, 1047, 1.0, _TREE, "comparators included", True),
+        Published("PolyLUT-Add", 92.0, 1649, 830, 620, 8.0, _ADD, _V20),
+        Published("PolyLUT NID-Lite", 92.0, 3336, 686, 529, 9.0, _POLY, _V20, True),
+        Published("LogicNets NID-S", 89.4, 110, 103, 1183, 2.5, _LOGICNETS, _V19),
+        Published("LogicNets NID-M", 92.6, 3058, 1666, 801, 6.2, _LOGICNETS, _V19),
+        Published("LogicNets NID-L", 93.1, 9087, 4579, 498, 10.0, _LOGICNETS, _V19),
     ),
 }
 
