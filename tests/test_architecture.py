@@ -69,3 +69,19 @@ def test_the_core_imports_without_extras() -> None:
         "assert not heavy - {'jinja2'}, heavy"
     )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=120)
+
+
+def test_without_kernels_there_is_one_line_and_torch() -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['lutra._kernels._native'] = None\n"
+        "from lutra import cli\n"
+        "from lutra.nn import _torch_ops\n"
+        "from lutra.nn._table_domain import operations\n"
+        "import torch\n"
+        "assert operations(torch.zeros(1)) is _torch_ops\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr.splitlines() == [
+        "native kernels are not built; using the slower torch path (`lutra doctor` says more)"
+    ]

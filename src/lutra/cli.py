@@ -68,12 +68,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
             args=arguments,
         )
     except LutraError as error:
-        Console(stderr=True).print(f"error: {error}", style="bold red", markup=False)
+        _fail(str(error))
+        return 1
+    except (MemoryError, RuntimeError) as error:
+        if "memory" not in str(error) and not isinstance(error, MemoryError):
+            raise
+        _fail("not enough memory: make the model, train.batch or the data set smaller")
         return 1
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted; the same command goes on from here")
         return 130
     return 0
+
+
+def _fail(message: str) -> None:
+    console = Console(stderr=True, soft_wrap=True)
+    console.print(f"error: {message}", style="bold red", markup=False)
 
 
 def run(

@@ -78,6 +78,7 @@ class Run:
             row for phase in ("dense", "train") for row in _read_log(self.folder / f"{phase}.jsonl")
         ]
         last = {row.phase: row.seconds for row in history}
+        last |= {row.phase: row.seconds for row in _read_log(self.folder / "teacher.jsonl")}
         training = Training(
             epochs=len(history),
             steps=len(history) * max(1, len(self.data.train) // self.recipe.train.batch),

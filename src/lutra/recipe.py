@@ -98,15 +98,15 @@ class MappingConfig(_Section):
 class AugmentConfig(_Section):
     """Random distortion of images before encoding, one draw per sample and step."""
 
-    shift: NotNegative = 0.0
+    shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """Greatest shift, pixels."""
-    rotate: NotNegative = 0.0
+    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
     """Greatest rotation, degrees."""
     scale: Fraction = 0.0
     """Greatest relative change of size."""
-    elastic: NotNegative = 0.0
+    elastic: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """Standard deviation of the elastic displacement, pixels."""
-    elastic_smooth: Positive = 4.0
+    elastic_smooth: Annotated[float, Field(gt=0, le=100)] = 4.0
     """Standard deviation of its Gaussian smoothing, pixels."""
 
     @property
@@ -120,7 +120,7 @@ class DistillConfig(_Section):
 
     weight: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Share of the teacher's scores in the loss; 0 for no teacher."""
-    temperature: Positive = 3.0
+    temperature: Annotated[float, Field(ge=0.01, le=1000)] = 3.0
     """Divisor of both sides' logits where they are compared."""
     epochs: Epochs = 6
     """Length of the teacher's training."""

@@ -1,5 +1,7 @@
 """Rewiring moves wires by the true gradients, keeps neurons' inputs distinct, and ends in time."""
 
+import copy
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +10,15 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lutra.data import Dataset
-from lutra.nn import Quantiser, Signal, SkipMlp, TableLayer, random_wiring
+from lutra.nn import (
+    LutModel,
+    Quantiser,
+    Signal,
+    SkipMlp,
+    TableLayer,
+    UniformEncoder,
+    random_wiring,
+)  # fmt: skip
 from lutra.recipe import MappingConfig, parse_recipe
 from lutra.train import build
 from lutra.train._loop import _update
@@ -89,7 +99,7 @@ def test_wires_change_until_they_are_fixed(
             middle = [w.clone() for w in wires]
         rewire.prepare(step, 60)
         _update(F.cross_entropy(model(x[:200]), y[:200]), optimizer, 1e-2)
-        rewire.apply(step, 60, optimizer)
+        rewire.apply(step, 60, optimizer, None)
     mapped = [number for number, level in enumerate(recipe.model.levels(10)) if not level.tree]
     for number, (before, then, now) in enumerate(zip(start, middle, wires, strict=True)):
         assert torch.equal(then, now)
@@ -112,13 +122,30 @@ def test_an_exchanged_digit_begins_without_effect() -> None:
     optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-2)
     observed(rewire, layer, flow, target)
     optimizer.step()
-    before = layer.wires.clone()
-    rewire.apply(40, 100, optimizer)
+    before, average = layer.wires.clone(), copy.deepcopy(layer)
+    rewire.apply(
+        40, 100, optimizer, LutModel(UniformEncoder(*[torch.ones(1)] * 2, 1, False, 1), [average])
+    )
     rows, digits = (before != layer.wires).nonzero(as_tuple=True)
     assert len(rows) == int(0.99 * 0.5 * (1 - torch.cos(torch.tensor(0.6 * torch.pi))) * NEURONS)
     for parameter, digit in layer.function.by_digit():
         state = optimizer.state[parameter]
-        for tensor in (parameter, state["exp_avg"], state["exp_avg_sq"]):
+        own = dict(layer.function.named_parameters())
+        (name,) = (name for name, value in own.items() if value is parameter)
+        averaged = average.function.get_parameter(name)
+        for tensor in (parameter, state["exp_avg"], state["exp_avg_sq"], averaged):
             theirs = digit[digits].expand(len(rows), *parameter.shape[1:])
             assert not tensor[rows].masked_select(theirs).any()
             assert tensor[rows].masked_select(~theirs).all()
+
+
+def test_a_neuron_that_reads_everything_keeps_its_inputs() -> None:
+    layer, flow, target = parts()
+    layer.wires = torch.arange(FAN_IN).expand(NEURONS, FAN_IN).clone()
+    flow = replace(flow, codes=flow.codes[:FAN_IN], carrier=flow.values[:FAN_IN])
+    rewire = Regrow({"0": layer}, MappingConfig(method="regrow", every=41, share=0.99, until=1.0))
+    optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-2)
+    observed(rewire, layer, flow, target)
+    optimizer.step()
+    rewire.apply(40, 100, optimizer, None)
+    assert torch.equal(layer.wires, torch.arange(FAN_IN).expand(NEURONS, FAN_IN))

@@ -17,6 +17,7 @@ from lutra.errors import CheckpointError, LutraError, OutputError, RecipeError
 from lutra.nn import Teacher
 from lutra.recipe import AugmentConfig, Recipe, TrainConfig, parse_recipe
 from lutra.train import augment, build, restore, train
+from lutra.train._checkpoint import load_state, save_state
 from lutra.train._schedule import learning_rate
 from lutra.train._teacher import teach
 from lutra.train._train import _digest
@@ -66,7 +67,8 @@ def progress(*_):
 
 mapping = {**TINY["mapping"], "method": sys.argv[3], "every": 12, "candidates": 5}
 teacher = {"weight": 0.5 * (sys.argv[3] == "local"), "epochs": 1}
-content = {**TINY, "mapping": mapping, "train": {**TINY["train"], "distill": teacher}}
+more = {"distill": teacher, "ema": 0.9, "augment": {"shift": 1.0}}
+content = {**TINY, "mapping": mapping, "train": {**TINY["train"], **more}}
 train(parse_recipe(content), small(), 3, Path(sys.argv[1]), progress)
 """
 
@@ -107,6 +109,83 @@ def test_a_foreign_or_broken_checkpoint_is_refused_and_kept(
         with pytest.raises(CheckpointError, match="not a readable checkpoint"):
             train(recipe, small_mnist, 0, tmp_path)
         assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("epoch", None, "'epoch' is None"),
+        ("sums", "x", "'sums' is 'x'"),
+        ("optimizer.0.exp_avg", torch.zeros(3), r"'optimizer.0.exp_avg' has shape \(3,\)"),
+        ("optimizer.0.step", None, r"'optimizer.0.step' has shape None"),
+        ("optimizer.x", torch.zeros(1), "'optimizer.x' has shape"),
+        ("model.levels.0.wires", torch.full((60, 6), 784), "level 0 reads feature 784 of 784"),
+        ("model.levels.0.norm.bias", torch.zeros(2), "does not fit the model"),
+        ("model.levels.0.norm.bias", None, "does not fit the model"),
+    ],
+)
+def test_a_damaged_checkpoint_is_one_clear_error(
+    key: str,
+    value: Any,
+    message: str,
+    tiny_content: dict[str, Any],
+    small_mnist: Dataset,
+    tmp_path: Path,
+) -> None:
+    tiny_content["mapping"] = {"method": "random"}
+    recipe = parse_recipe(tiny_content)
+    train(recipe, small_mnist, 0, tmp_path)
+    path = tmp_path / "train.checkpoint.safetensors"
+    tensors, header = load_state(path, _digest(recipe, 0))
+    changed: dict[str, Any] = header if key in header else tensors
+    changed[key] = value
+    save_state(path, {k: v for k, v in tensors.items() if v is not None}, header)
+    with pytest.raises(CheckpointError, match=message) as error:
+        train(recipe, small_mnist, 0, tmp_path)
+    assert "\n" not in str(error.value) and str(path) in str(error.value)
+
+
+def test_damaged_wires_and_logits_are_clear_errors(
+    tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+) -> None:
+    tiny_content["train"]["distill"] = {"weight": 0.5, "epochs": 1}
+    recipe = parse_recipe(tiny_content)
+    header = {"digest": _digest(recipe, 0)}
+    wires = {"0": torch.zeros(60, 6).long(), "1": torch.zeros(30, 4).long()}
+    path = tmp_path / "wiring.safetensors"
+    wrong = {"1": wires["0"] + 1}, {"1": wires["1"] + 20}
+    for damaged in ({"0": wires["0"]}, *({**wires, **part} for part in wrong)):
+        save_state(path, damaged, header)
+        with pytest.raises(CheckpointError, match=r"wiring\.safetensors"):
+            train(recipe, small_mnist, 0, tmp_path)
+    save_state(path, wires, header)
+    for damaged in ({}, {"logits": torch.zeros(3, 10)}):
+        save_state(tmp_path / "teacher.safetensors", damaged, header)
+        with pytest.raises(CheckpointError, match=r"teacher\.safetensors"):
+            train(recipe, small_mnist, 0, tmp_path)
+
+
+def test_weights_that_are_no_numbers_end_the_training(
+    tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+) -> None:
+    tiny_content["mapping"] = {"method": "random"}
+    recipe = parse_recipe(tiny_content)
+    train(recipe, small_mnist, 0, tmp_path)
+    path = tmp_path / "train.checkpoint.safetensors"
+    tensors, header = load_state(path, _digest(recipe, 0))
+    tensors["model.levels.0.quantiser.threshold"].fill_(torch.nan)
+    save_state(path, tensors, {**header, "epoch": 1})
+    with pytest.raises(LutraError, match="no longer finite"):
+        train(recipe, small_mnist, 0, tmp_path)
+
+
+def test_augmentation_needs_images(
+    tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+) -> None:
+    tiny_content["train"]["augment"] = {"shift": 1.0}
+    plain = Dataset(**{**vars(small_mnist), "image": None})
+    with pytest.raises(RecipeError, match="distorts images"):
+        train(parse_recipe(tiny_content), plain, 0, tmp_path)
 
 
 def test_a_full_disk_leaves_the_checkpoint_as_it_was(

@@ -7,7 +7,9 @@ try:
     from lutra._kernels import _native  # pyright: ignore[reportAttributeAccessIssue]
 except ImportError:  # no compiler at install time
     _native = None
-    logging.getLogger("lutra").info("native kernels are not built; using the torch path")
+    logging.getLogger("lutra").warning(
+        "native kernels are not built; using the slower torch path (`lutra doctor` says more)"
+    )
 
 __all__ = ["native"]
 

@@ -47,24 +47,36 @@ constexpr size_t kLeastWork = 1 << 14;
 
 template <typename Body>
 void over(size_t size, size_t work_each, const Body &body, size_t multiple = 1) {
+    if (!size) return;
     nb::gil_scoped_release release;
     const size_t least = (kLeastWork / (work_each + 1) / multiple + 1) * multiple;
     parallel(size, size > least ? multiple : size, threads, body);
+}
+
+void check_wires(const int64_t *wires, size_t count, size_t features) {
+    for (size_t i = 0; i < count; ++i)
+        if (wires[i] < 0 || wires[i] >= int64_t(features))
+            throw nb::index_error("a wire reads a feature that does not exist");
 }
 
 // Wires and codes that lead outside of an array are errors, not addresses.
 Address checked_address(uintptr_t codes, uintptr_t wires, size_t neurons, size_t features,
                         size_t batch, size_t fan_in, int bits, uintptr_t addresses,
                         uintptr_t counts) {
+    if (fan_in < 1 || bits < 1 || bits > 8 || fan_in * bits > 16)
+        throw nb::value_error("an address has 1 to 16 bits, in digits of 1 to 8");
     const Address a{at<const uint8_t>(codes), at<const int64_t>(wires), batch, fan_in,
                     size_t(1) << (fan_in * bits), bits, at<void>(addresses), at<float>(counts)};
-    for (size_t i = 0; i < neurons * fan_in; ++i)
-        if (a.wires[i] < 0 || a.wires[i] >= int64_t(features))
-            throw nb::index_error("a wire reads a feature that does not exist");
+    check_wires(a.wires, neurons * fan_in, features);
     uint8_t seen = 0;
     for (size_t i = 0; i < features * batch; ++i) seen |= a.codes[i];
     if (seen >> bits) throw nb::value_error("a code has more bits than its digit");
     return a;
+}
+
+// Rows of slopes are read eight at a time, and end with two columns of the caller's.
+void check_row(size_t fan_in, size_t row) {
+    if (row % 8 || row < fan_in + 2) throw nb::value_error("a row of slopes is too short");
 }
 
 SkipMlp skip_mlp(uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
@@ -175,6 +187,8 @@ NB_MODULE(_native, m) {
                        uintptr_t addresses, uintptr_t wires, size_t neurons, size_t features,
                        size_t batch, size_t fan_in, size_t entries, size_t row,
                        uintptr_t result) {
+        check_wires(at<const int64_t>(wires), neurons * fan_in, features);
+        check_row(fan_in, row);
         float *last = at<float>(rows) + row - 2;
         over(neurons, 2 * entries, [&](size_t begin, size_t end) {
             for (size_t e = begin * entries; e < end * entries; ++e) {
@@ -191,6 +205,7 @@ NB_MODULE(_native, m) {
 
     m.def("differences", [](uintptr_t table, uintptr_t levels, size_t neurons, size_t fan_in,
                             int bits, uintptr_t rows, size_t row) {
+        check_row(fan_in, row);
         const Differences d{at<const float>(table), at<const float>(levels), fan_in,
                             size_t(1) << (fan_in * bits), bits, row, at<float>(rows)};
         over(neurons, 2 * fan_in * d.entries,
@@ -211,6 +226,7 @@ NB_MODULE(_native, m) {
                                 uintptr_t output_weight, uintptr_t skip_weight, size_t neurons,
                                 size_t fan_in, size_t hidden, int bits, uintptr_t rows,
                                 size_t row) {
+        check_row(fan_in, row);
         const SkipMlp s = skip_mlp(levels, hidden_weight, hidden_bias, output_weight, skip_weight,
                                    fan_in, hidden, bits);
         over(neurons, hidden * s.entries, [&](size_t begin, size_t end) {

@@ -240,7 +240,18 @@ void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
 
 // Eight samples at a time: each reads one contiguous row per eight digits, and a transposition
 // leaves one vector of samples per digit. `kLast` digits share the last eight columns with D and K.
-// A digit that is the first to reach its feature adds to `zeros`, so that no sum need be cleared.
+// A digit that is the first to reach its feature adds to `zeros`, so that no sum need be cleared;
+// "first" in the order of `GatherOrder`.
+struct GatherOrder {
+    explicit GatherOrder(const Gather &g)
+        : start(g.fan_in > g.row - 8 ? g.row - 8 : 0), fan_in(g.fan_in) {}
+
+    // The digits of the last eight columns come before those of the others.
+    size_t operator()(size_t i) const { return i + start < fan_in ? i + start : i + start - fan_in; }
+
+    size_t start, fan_in;
+};
+
 template <typename Word, size_t kLast>
 void gather_neuron(const Gather &g, size_t n, size_t from, size_t to, const bool *first,
                    const float *zeros) {
@@ -248,6 +259,7 @@ void gather_neuron(const Gather &g, size_t n, size_t from, size_t to, const bool
     const float *gradient = g.gradient + n * g.batch;
     const float *rows = g.rows + n * g.entries * width;
     const Word *address = static_cast<const Word *>(g.addresses) + n * g.batch;
+    const GatherOrder order(g);
     float *result[16];
     const float *before[16];
     for (size_t f = 0; f < fan_in; ++f) {
@@ -278,7 +290,10 @@ void gather_neuron(const Gather &g, size_t n, size_t from, size_t to, const bool
     for (; b < to; ++b) {
         const float *row = rows + address[b] * width;
         const float sample = gradient[b] * row[width - 2] + row[width - 1];
-        for (size_t f = 0; f < fan_in; ++f) result[f][b] = before[f][b] + sample * row[f];
+        for (size_t i = 0; i < fan_in; ++i) {
+            const size_t f = order(i);
+            result[f][b] = before[f][b] + sample * row[f];
+        }
     }
 }
 
@@ -294,10 +309,13 @@ void gather(const Gather &g, size_t begin, size_t end) {
     const size_t digits_in_all = g.neurons * g.fan_in;
     Scratch scratch((digits_in_all + g.features) / 4 + 1);
     bool *first = reinterpret_cast<bool *>(scratch.take(0)), *reached = first + digits_in_all;
-    for (size_t i = 0; i < digits_in_all; ++i) {
-        first[i] = !reached[g.wires[i]];
-        reached[g.wires[i]] = true;
-    }
+    const GatherOrder order(g);
+    for (size_t n = 0; n < g.neurons; ++n)
+        for (size_t i = 0; i < g.fan_in; ++i) {
+            const size_t digit = n * g.fan_in + order(i);
+            first[digit] = !reached[g.wires[digit]];
+            reached[g.wires[digit]] = true;
+        }
     for (size_t from = begin; from < end; from += tile) {
         const size_t to = end - from < tile ? end : from + tile;
         for (size_t i = 0; i < g.features; ++i)

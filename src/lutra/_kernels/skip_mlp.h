@@ -91,7 +91,7 @@ void skip_mlp_table(const SkipMlp &m, const Split &s, const Parts &p, const floa
 #pragma GCC unroll 8
                 for (size_t r = 0; r < kRows; ++r) {
                     const Vec x = low + high[r];
-                    sum[r] += weight * (x > 0 ? x : Vec{});
+                    sum[r] += weight * (x < 0 ? Vec{} : x);  // a NaN stays one
                 }
             }
             for (size_t r = 0; r < kRows; ++r) put(table + (row + r) * s.low + at, s.low, sum[r]);

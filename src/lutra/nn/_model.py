@@ -80,6 +80,24 @@ class LutModel(nn.Module):
         self.price.mul_(math.exp(_PRICE_RATE * excess))
         return self.price.clone() * area
 
+    def features(self) -> list[int]:
+        """Return how many features every level can read."""
+        found = [self.encoder.outputs]
+        for level in list(self.levels)[:-1]:
+            assert isinstance(level.neurons, int)
+            found.append(level.neurons)
+        return found
+
+    def check_wires(self) -> None:
+        """Raise ValueError where a level reads a feature that does not exist."""
+        for number, (level, features) in enumerate(zip(self.levels, self.features(), strict=True)):
+            if isinstance(level, TableLayer):
+                outside = (level.wires < 0) | (level.wires >= features)
+                if outside.any():
+                    raise ValueError(
+                        f"level {number} reads feature {int(level.wires[outside][0])} of {features}"
+                    )
+
     @property
     def tables_alone(self) -> bool:
         """Whether there are no dense twins."""

@@ -76,7 +76,7 @@ def unique_address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Ten
     fresh = torch.ones_like(ordered)
     fresh[:, 1:] = ordered[:, 1:] != ordered[:, :-1]
     number = fresh.cumsum(1) - 1
-    shape = len(wires), int(number.max()) + 1
+    shape = len(wires), int(number.max()) + 1 if number.numel() else 0
     chosen = ordered.new_zeros(shape).scatter_(1, number, ordered)
     addresses = torch.empty_like(number).scatter_(1, order, number)
     counts = torch.bincount(_flat(addresses, shape[1]), minlength=shape[0] * shape[1])

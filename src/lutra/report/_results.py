@@ -54,7 +54,7 @@ class Epoch(_Record):
 
 
 class Training(_Record):
-    """A training, all its phases."""
+    """A training, all its phases; ``seconds`` has the teacher's, the rest has not."""
 
     epochs: Count
     steps: Count

@@ -1,6 +1,7 @@
 """Training state on disk: safetensors arrays and a JSON header, written atomically."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,17 @@ from torch import Tensor, nn
 
 from lutra.errors import CheckpointError
 from lutra.files import write_atomic
+from lutra.nn import LutModel
 
-__all__ = ["load_state", "pack_optimizer", "save_state", "unpack", "unpack_optimizer"]
+__all__ = [
+    "check_shapes",
+    "damaged",
+    "load_state",
+    "pack_optimizer",
+    "save_state",
+    "unpack",
+    "unpack_optimizer",
+]
 
 
 def save_state(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Path:
@@ -35,9 +45,7 @@ def load_state(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, An
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         found = header["digest"]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(
-            f"{path}: not a readable checkpoint ({error}); delete it to train from the start"
-        ) from error
+        raise damaged(path, f"not a readable checkpoint, {error}") from error
     if found != digest:
         raise CheckpointError(
             f"{path}: was written for another recipe or seed; "
@@ -46,13 +54,31 @@ def load_state(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, An
     return tensors, header
 
 
+def damaged(path: Path, what: str) -> CheckpointError:
+    """Return the error of a file that cannot be gone on from; ``what`` in one line."""
+    return CheckpointError(f"{path}: {' '.join(what.split())}; delete it to train from the start")
+
+
+def check_shapes(
+    tensors: Mapping[str, Tensor], shapes: Mapping[str, Sequence[int]], path: Path
+) -> None:
+    """Raise CheckpointError where a tensor is missing, of another shape, or one too many."""
+    for name in shapes.keys() | tensors.keys():
+        found = tuple(tensors[name].shape) if name in tensors else None
+        wanted = tuple(shapes[name]) if name in shapes else None
+        if found != wanted:
+            raise damaged(path, f"{name!r} has shape {found}, {wanted} is expected")
+
+
 def unpack(module: nn.Module, tensors: dict[str, Tensor], prefix: str, path: Path) -> None:
     """Load the tensors that start with ``prefix`` into a module; all must be there and fit."""
     state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
     try:
         module.load_state_dict(state)
-    except RuntimeError as error:
-        raise CheckpointError(f"{path}: does not fit the model ({error})") from error
+        if isinstance(module, LutModel):
+            module.check_wires()
+    except (RuntimeError, ValueError) as error:
+        raise damaged(path, f"does not fit the model, {error}") from error
 
 
 def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
@@ -64,12 +90,22 @@ def pack_optimizer(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     }
 
 
-def unpack_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Restore what `pack_optimizer` returned."""
+def unpack_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], path: Path
+) -> None:
+    """Restore what `pack_optimizer` returned, AdamW's; all of it must be there and fit."""
+    packed = {name: tensor for name, tensor in tensors.items() if name.startswith("optimizer.")}
     state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
-            _, number, key = name.split(".")
-            state.setdefault(int(number), {})[key] = tensor
+    shapes: dict[str, Sequence[int]] = {}
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    for number, parameter in enumerate(parameters):
+        theirs = {"step": (), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+        names = {key: f"optimizer.{number}.{key}" for key in theirs}
+        if any(name in packed for name in names.values()):  # a parameter may have no gradient yet
+            shapes |= {names[key]: shape for key, shape in theirs.items()}
+            state[number] = {key: packed[name] for key, name in names.items() if name in packed}
+    if not state:
+        raise damaged(path, "the optimizer's state is missing")
+    check_shapes(packed, shapes, path)
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

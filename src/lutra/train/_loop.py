@@ -25,6 +25,7 @@ from lutra.nn import BitFlips, LutModel, Teacher
 from lutra.recipe import TrainConfig
 from lutra.train._augment import augment
 from lutra.train._checkpoint import (
+    damaged,
     load_state,
     pack_optimizer,
     save_state,
@@ -43,6 +44,15 @@ Progress = Callable[[str, int, int, dict[str, Any]], None]
 
 Trainee = LutModel | Teacher
 
+_COUNTERS = {
+    "epoch": int,
+    "step": int,
+    "sums": list,
+    "best": int | float,
+    "seconds": int | float,
+    "history": list,
+}
+"""What of a phase a checkpoint holds, and of which type."""
 _CHECKPOINT_SECONDS = 30.0
 _CHECKPOINT_SHARE = 0.05
 """Least time between checkpoints, and the greatest share of the time that they may take."""
@@ -161,7 +171,8 @@ def fit(
                 loss = _loss(logits, y, rows, config, phase)
             _update(loss, optimizer, rate)
             if phase.rewiring is not None:
-                phase.rewiring.apply(step, phase.epochs * steps, optimizer)
+                averaged = average if isinstance(average, LutModel) else None
+                phase.rewiring.apply(step, phase.epochs * steps, optimizer, averaged)
             if average is not None:
                 _average(average, model, min(config.ema, 1 - 1 / (step + 1)))
             phase.sums[0] += _finite(loss)
@@ -173,6 +184,8 @@ def fit(
                 progress(phase.name, step + 1, phase.epochs * steps, newest)
             if time.monotonic() > due and phase.step < steps:
                 due = _save(phase, model, optimizer, average)
+        if not all(parameter.isfinite().all() for parameter in model.parameters()):
+            raise LutraError("a weight is no longer finite: lower train.learning_rate")
         kept = average or model
         row = _close_epoch(phase, kept, data, steps, batch, optimizer.param_groups[0]["lr"])
         last = phase.epoch + 1 == phase.epochs
@@ -287,8 +300,8 @@ def _save(
         tensors |= {f"average.{key}": value for key, value in average.state_dict().items()}
     if phase.rewiring is not None:
         tensors |= {f"rewiring.{key}": value for key, value in phase.rewiring.state().items()}
-    keys = ("digest", "epoch", "step", "sums", "best", "seconds", "history")
-    save_state(phase.checkpoint, tensors, {key: getattr(phase, key) for key in keys})
+    header = {key: getattr(phase, key) for key in ("digest", *_COUNTERS)}
+    save_state(phase.checkpoint, tensors, header)
     ended = time.monotonic()
     return ended + max(_CHECKPOINT_SECONDS, (ended - started) / _CHECKPOINT_SHARE)
 
@@ -303,12 +316,14 @@ def _resume(
         return
     tensors, header = load_state(phase.checkpoint, phase.digest)
     unpack(model, tensors, "model.", phase.checkpoint)
-    unpack_optimizer(optimizer, tensors)
+    unpack_optimizer(optimizer, tensors, phase.checkpoint)
     if average is not None:
         unpack(average, tensors, "average.", phase.checkpoint)
     if phase.rewiring is not None:
         state = {k: v for k, v in tensors.items() if k.startswith("rewiring.")}
         phase.rewiring.load({k.removeprefix("rewiring."): v for k, v in state.items()})
-    for key in ("epoch", "step", "sums", "best", "seconds", "history"):
+    for key, kind in _COUNTERS.items():
+        if not isinstance(header.get(key), kind):
+            raise damaged(phase.checkpoint, f"{key!r} is {header.get(key)!r}")
         setattr(phase, key, header[key])
     _write_log(phase)

@@ -41,8 +41,10 @@ class Rewiring:
         """Say, before step ``step`` of ``steps``, whether to observe it."""
         raise NotImplementedError
 
-    def apply(self, step: int, steps: int, optimizer: torch.optim.Optimizer) -> None:
-        """Rewire after a step where one is due."""
+    def apply(
+        self, step: int, steps: int, optimizer: torch.optim.Optimizer, average: LutModel | None
+    ) -> None:
+        """Rewire after a step where one is due; ``average`` holds averaged weights."""
         raise NotImplementedError
 
     def state(self) -> dict[str, Tensor]:
@@ -91,7 +93,9 @@ class Regrow(Rewiring):
         self.sums[name] = self.sums[name] + value if name in self.sums else value
 
     @torch.no_grad()
-    def apply(self, step: int, steps: int, optimizer: torch.optim.Optimizer) -> None:
+    def apply(
+        self, step: int, steps: int, optimizer: torch.optim.Optimizer, average: LutModel | None
+    ) -> None:
         """Exchange one digit of the chosen neurons."""
         if (step + 1) % self.config.every or not self.sums:
             return
@@ -100,8 +104,14 @@ class Regrow(Rewiring):
             score = self.sums[f"{name}.score"].abs().scatter(1, layer.wires, -1.0)
             least, digit = self.sums[f"{name}.importance"].min(1)
             rows = least.argsort(stable=True)[: int(share * len(least))]
-            layer.wires[rows, digit[rows]] = score[rows].argmax(1)
+            gain, best = score[rows].max(1)
+            rows, best = rows[gain >= 0], best[gain >= 0]  # others read every input already
+            layer.wires[rows, digit[rows]] = best
             _forget(layer, rows, digit[rows], optimizer)
+            if average is not None:
+                other = average.levels[int(name)]
+                assert isinstance(other, TableLayer)
+                _forget(other, rows, digit[rows])
         self.sums.clear()
 
     def state(self) -> dict[str, Tensor]:
@@ -157,7 +167,9 @@ class Select(Rewiring):
             self.logits[name][:, digit].sub_(gain, alpha=self._rate)
 
     @torch.no_grad()
-    def apply(self, step: int, steps: int, optimizer: torch.optim.Optimizer) -> None:
+    def apply(
+        self, step: int, steps: int, optimizer: torch.optim.Optimizer, average: LutModel | None
+    ) -> None:
         """Wire the greatest logit of each digit, an input once per neuron."""
         if not self._rate or step % _SELECT_EVERY:
             return
@@ -185,23 +197,23 @@ def rewiring(recipe: Recipe, model: LutModel, generator: torch.Generator) -> Rew
         return None
     layers: dict[str, TableLayer] = {}
     features: dict[str, int] = {}
-    before = model.encoder.outputs
-    for number, level in enumerate(model.levels):
+    for number, (level, before) in enumerate(zip(model.levels, model.features(), strict=True)):
         if isinstance(level, TableLayer) and level.mapped:
             layers[str(number)], features[str(number)] = level, before
-        assert isinstance(level.neurons, int)
-        before = level.neurons
     if kind == "regrow":
         return Regrow(layers, recipe.mapping)
     return Select(layers, recipe.mapping, features, generator)
 
 
 def _forget(
-    layer: TableLayer, rows: Tensor, digits: Tensor, optimizer: torch.optim.Optimizer
+    layer: TableLayer,
+    rows: Tensor,
+    digits: Tensor,
+    optimizer: torch.optim.Optimizer | None = None,
 ) -> None:
     """Let an exchanged digit begin without effect and without the optimizer's memory of it."""
     for parameter, digit in layer.function.by_digit():
-        state = optimizer.state[parameter]
+        state = {} if optimizer is None else optimizer.state[parameter]
         theirs = digit.to(parameter.device)[digits].expand(len(rows), *parameter.shape[1:])
-        for tensor in (parameter.data, state["exp_avg"], state["exp_avg_sq"]):
+        for tensor in (parameter.data, *(state[key] for key in state if key != "step")):
             tensor[rows] = tensor[rows].masked_fill(theirs, 0)

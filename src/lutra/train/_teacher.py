@@ -8,7 +8,7 @@ from torch import Tensor
 from lutra.data import Dataset
 from lutra.nn import Teacher
 from lutra.recipe import Recipe, TrainConfig
-from lutra.train._checkpoint import load_state, save_state
+from lutra.train._checkpoint import check_shapes, load_state, save_state
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._random import generator
 
@@ -29,7 +29,9 @@ def teach(
     """
     path = folder / "teacher.safetensors"
     if path.exists():
-        return load_state(path, digest)[0]["logits"]
+        tensors, _ = load_state(path, digest)
+        check_shapes(tensors, {"logits": (len(data.train), len(data.classes))}, path)
+        return tensors["logits"]
     config = TrainConfig(
         epochs=recipe.train.distill.epochs,
         batch=128,

@@ -12,7 +12,7 @@ from lutra.errors import RecipeError
 from lutra.nn import DenseLayer, InputEncoder, LearnedEncoder, LutModel, TableLayer, UniformEncoder
 from lutra.nn.families import MemberWiring
 from lutra.recipe import Recipe
-from lutra.train._checkpoint import load_state, save_state, unpack
+from lutra.train._checkpoint import check_shapes, damaged, load_state, save_state, unpack
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._members import bagging, boosting
 from lutra.train._random import generator
@@ -58,12 +58,22 @@ def train(
         The recipe does not fit the data; a checkpoint is corrupt or of another recipe; the
         folder cannot be written.
     """
+    if recipe.train.augment.active and data.image is None:
+        raise RecipeError(
+            f"recipe {recipe.name!r}: train.augment distorts images; {data.name} has none"
+        )
     model = build(recipe, data, seed)
     digest = _digest(recipe, seed)
     phase = Phase("train", folder, recipe.train.epochs, seed, digest)
+    if phase.checkpoint.exists():
+        load_state(phase.checkpoint, digest)  # one of another recipe is refused before all work
     mapped = recipe.model.levels(len(data.classes))
     if mapped and recipe.mapping.method == "learned" and not phase.checkpoint.exists():
         model = build(recipe, data, seed, _learn_wiring(recipe, data, seed, folder, progress))
+        try:
+            model.check_wires()
+        except ValueError as error:
+            raise damaged(folder / "wiring.safetensors", str(error)) from error
     phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
     phase.penalty = model.penalty if model.budget else None
     ensemble = recipe.model.ensemble
@@ -96,7 +106,10 @@ def _learn_wiring(
     path = folder / "wiring.safetensors"
     if path.exists():
         tensors, _ = load_state(path, digest)
-        return [tensors[str(number)] for number in range(len(tensors))]
+        levels = [level for level in recipe.model.levels(len(data.classes)) if not level.tree]
+        shapes = {str(i): (level.width, level.fan_in) for i, level in enumerate(levels)}
+        check_shapes(tensors, shapes, path)
+        return [tensors[number] for number in shapes]
     draw = generator(seed, "dense initial weights")
     model = recipe.model.build_dense(
         _encoder(recipe, data), len(data.classes), draw, mapping.dense == "full"
