@@ -36,7 +36,7 @@ def run_benchmark(name: str) -> dict[str, Any]:
     if name not in known:
         listed = ", ".join(known) or "none: benchmarks run from a checkout of the repository"
         raise LutraError(f"no benchmark {name!r}; known: {listed}")
-    done = subprocess.run([sys.executable, os.fspath(known[name])], stdout=subprocess.PIPE)
+    done = subprocess.run([sys.executable, "-P", os.fspath(known[name])], stdout=subprocess.PIPE)
     if done.returncode:
         raise LutraError(f"benchmark {name}: {known[name]} ended with status {done.returncode}")
     return json.loads(done.stdout.splitlines()[-1])
