@@ -39,7 +39,7 @@ def main() -> int:
         "batch": {b: _step(batch=b) for b in (64, 128, 256, 512, 1024, 2048)},
         "levels": {n: _step(levels=n) for n in (1, 2, 4, 6)},
         "hidden": {n: _step(hidden=n) for n in (8, 16, 32, 64, 128)},
-        "address_bits": {f: _step(fan_in=f) for f in (4, 6, 8, 10, 12)},
+        "address_bits": {f: _step(fan_in=f) for f in (4, 6, 8, 10, 12, 14)},
         "threads": {t: _step(threads=t) for t in range(1, cores + 1)},
     }
     slowest = max(kernels, key=lambda name: kernels[name]["milliseconds"])
@@ -176,7 +176,7 @@ def _step(
     return milliseconds
 
 
-def _unique(neurons: int = 128) -> dict[str, dict[str, list[float]]]:
+def _unique(neurons: int = 32) -> dict[str, dict[str, list[float]]]:
     """Return the cost of a layer that evaluates all entries, and of one that evaluates those met.
 
     Milliseconds by function and kind of gradient, then by address bits.
@@ -191,7 +191,7 @@ def _unique(neurons: int = 128) -> dict[str, dict[str, list[float]]]:
     for name, make in functions.items():
         for kind in ("derivative", "difference"):
             row = result[f"{name}, {kind}"] = {}
-            for fan_in in (8, 10, 12, 14):
+            for fan_in in (8, 10, 11, 12, 14, 16):
                 layer = _layer(make(fan_in), fan_in, draw)
                 layer.differences = kind == "difference"
                 row[str(fan_in)] = []

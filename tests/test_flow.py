@@ -2,7 +2,11 @@
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -227,3 +231,23 @@ def test_doctor_and_data_answer(
     assert "60000" in capsys.readouterr().out
     assert cli.main(["data", "minst"]) == 1
     assert "did you mean 'mnist'" in capsys.readouterr().err
+
+
+def test_a_terminated_command_takes_its_tools_along(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "from pathlib import Path\n"
+        "from lutra import cli\n"
+        "from lutra.tools._run import run\n"
+        "tool = ['sh', '-c', 'echo $$ > pid; exec sleep 60']\n"
+        "cli.doctor = lambda: run(tool, Path(sys.argv[1]), log=Path('log'))\n"
+        "sys.exit(cli.main(['doctor']))\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(tmp_path)]) as process:
+        while not ((tmp_path / "pid").exists() and (tmp_path / "pid").read_text()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(20) == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)

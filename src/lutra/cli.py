@@ -1,6 +1,7 @@
 """The command line: thin commands over `lutra.flow`, errors as one line, progress with rich."""
 
 import logging
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,7 @@ Step = Annotated[Options, tyro.conf.arg(name="")]
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return 0, or 1 after an error of ours, said in one line."""
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which ends running tools, too
     try:
         tyro.extras.subcommand_cli_from_dict(
             {

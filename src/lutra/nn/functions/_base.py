@@ -88,8 +88,15 @@ class TableFunction(nn.Module):
         return nn.functional.pad(slopes, (0, entries.row - entries.fan_in))
 
     def reader(self, entries: Entries) -> Callable[[Tensor], Tensor]:
-        """Return what evaluates any addresses, of shape (n, ...)."""
-        return lambda chosen: self.table(replace(entries, chosen=chosen))
+        """Return what evaluates the neighbours of the chosen entries, two per digit.
+
+        Where these are more than there are entries, it reads the whole table, made once.
+        """
+        assert entries.chosen is not None
+        if 2 * entries.fan_in * entries.chosen.shape[1] < 1 << (entries.fan_in * entries.bits):
+            return lambda chosen: self.table(replace(entries, chosen=chosen))
+        table = self.table(entries.all)
+        return lambda chosen: table.gather(1, chosen)
 
     @torch.no_grad()
     def differences(self, entries: Entries, table: Tensor) -> Tensor:
