@@ -1,12 +1,15 @@
 """Truth tables as Verilog."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal, NamedTuple
 
 from lutra.circuit import Lut
 from lutra.emit._accumulate import Bit
 from lutra.emit._wires import Wires, concatenate, lut
 
 __all__ = ["lut_constants", "lut_primitives", "table_bits"]
+
+_LUT_INPUTS = 6
 
 
 def lut_constants(op: Lut, wires: Wires) -> Iterator[str]:
@@ -22,11 +25,14 @@ def lut_constants(op: Lut, wires: Wires) -> Iterator[str]:
 
 def lut_primitives(op: Lut, wires: Wires) -> Iterator[str]:
     """Yield each output bit as LUT primitives and their multiplexers."""
+    made: dict[str, _Node] = {}
     for bit, (table, address) in enumerate(_tables(op, wires)):
-        if address:
-            yield from _tree(f"t{bit}", f"y[{bit}]", address, table)
-        else:
-            yield f"assign y[{bit}] = 1'b{table};"
+        if bit % op.outputs == 0:
+            made = {}  # parts are shared within a neuron, whose bits have one address
+        lines: list[str] = []
+        node = _tree(lines, f"t{bit}", address, table, made)
+        yield from lines
+        yield f"assign y[{bit}] = {node.name};"
 
 
 def table_bits(op: Lut, wires: Wires) -> Iterator[Bit]:
@@ -48,22 +54,60 @@ def _tables(op: Lut, wires: Wires) -> Iterator[tuple[str, list[str]]]:
         yield tables[end - digits : end], names[first : first + fan_in]
 
 
-def _tree(name: str, output: str, address: Sequence[str], table: str) -> Iterator[str]:
-    """Yield LUTs up to 6 address bits; above, the upper bits select by MUXF7, MUXF8 or a LUT."""
+class _Node(NamedTuple):
+    """A bit that is there: the expression of it, and what drives it."""
+
+    name: str
+    kind: Literal["constant", "LUT", "MUXF7", "MUXF8"]
+
+
+def _tree(
+    lines: list[str], name: str, address: Sequence[str], table: str, made: dict[str, _Node]
+) -> _Node:
+    """Append what looks a table up: LUTs of up to 6 inputs, multiplexers by the upper bits.
+
+    Equal parts are looked up once, and constant ones not at all; ``made`` has the parts that are
+    there, by their tables, which are as long as their addresses say.
+    """
     size = len(address)
-    if size <= 6:
-        yield lut(name, output, address, table)
-        return
-    selects = 2 if size % 4 == 2 else 1
-    low, select, parts = address[:-selects], address[-selects:], 1 << selects
-    digits = len(table) // parts
-    data = [f"{name}_{part}" for part in range(parts)]
-    yield f"wire {', '.join(data)};"
-    for part, wire in enumerate(data):
-        end = len(table) - part * digits
-        yield from _tree(f"u{wire}", wire, low, table[end - digits : end])
-    mux = {3: "MUXF7", 0: "MUXF8"}.get(size % 4)
-    if mux:
-        yield f"{mux} {name} (.O({output}), .I0({data[0]}), .I1({data[1]}), .S({select[0]}));"
-    else:
-        yield lut(name, output, [*data, *select], "ca" if parts == 2 else "ff00f0f0ccccaaaa")
+    if table not in made:
+        value = int(table, 16) & ((1 << (1 << size)) - 1)
+        if value in (0, (1 << (1 << size)) - 1):
+            made[table] = _Node(f"1'b{value & 1}", "constant")
+        elif size <= _LUT_INPUTS:
+            lines += [f"wire {name};", lut(f"u{name}", name, address, table)]
+            made[table] = _Node(name, "LUT")
+        else:
+            selects = 2 if size % 4 == 2 else 1
+            digits = len(table) >> selects
+            ends = range(len(table), 0, -digits)
+            data = [
+                _tree(lines, f"{name}_{part}", address[:-selects], table[end - digits : end], made)
+                for part, end in enumerate(ends)
+            ]
+            same = len(set(data)) == 1
+            made[table] = data[0] if same else _mux(lines, name, data, address[-selects:])
+    return made[table]
+
+
+def _mux(lines: list[str], name: str, data: Sequence[_Node], selects: Sequence[str]) -> _Node:
+    """Append a choice among bits, not all equal: MUXF7 and MUXF8 where they fit, else a LUT."""
+    lines.append(f"wire {name};")
+    kinds = {node.kind for node in data}
+    if len(data) == 2 and kinds in ({"LUT"}, {"MUXF7"}):
+        kind = "MUXF7" if kinds == {"LUT"} else "MUXF8"
+        pins = f".O({name}), .I0({data[0].name}), .I1({data[1].name}), .S({selects[0]})"
+        lines.append(f"{kind} u{name} ({pins});")
+        return _Node(name, kind)
+    inputs = [*dict.fromkeys(node.name for node in data if node.kind != "constant"), *selects]
+    table = 0
+    for entry in range(1 << len(inputs)):
+        chosen = data[entry >> (len(inputs) - len(selects))]
+        bit = (
+            chosen.name[-1] == "1"
+            if chosen.kind == "constant"
+            else entry >> inputs.index(chosen.name)
+        )
+        table |= (bit & 1) << entry
+    lines.append(lut(f"u{name}", name, inputs, f"{table:0{max(1, (1 << len(inputs)) // 4)}x}"))
+    return _Node(name, "LUT")

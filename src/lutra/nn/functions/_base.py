@@ -58,7 +58,7 @@ class TableFunction(nn.Module):
     """Base of all: `forward` maps digit values (n or 1, F, entries), entry by entry, to (n, E)."""
 
     neurons: int
-    unique_above: tuple[float, float] = (1, 8)
+    unique_above: tuple[float, float] = (1, 1)
     """Entries per sample from which on those that samples meet are cheaper to evaluate than all,
     for slopes that are derivatives and for differences, which read every neighbour besides.
 

@@ -42,7 +42,7 @@ class SkipMlp(TableFunction):
         super().__init__()
         self.neurons = neurons
         if native is not None:  # which makes use of all entries' regularity
-            self.unique_above = (8, 128)
+            self.unique_above = (8, 64)
         self.hidden_weight = nn.Parameter(kaiming((neurons, hidden, fan_in), fan_in, generator))
         self.hidden_bias = nn.Parameter(
             uniform((neurons, hidden, 1), 1 / math.sqrt(fan_in), generator)
