@@ -7,7 +7,20 @@ import numpy as np
 from lutra.circuit._circuit import Circuit, operands
 from lutra.circuit._ops import Argmax, Compare, Encode, Lut, Op, Sum
 
-__all__ = ["OpStatistics", "Statistics", "lut6_worst_case", "op_levels", "statistics"]
+__all__ = [
+    "ADDED_INPUTS",
+    "LUT_INPUTS",
+    "OpStatistics",
+    "Statistics",
+    "lut6_worst_case",
+    "op_levels",
+    "statistics",
+]
+
+LUT_INPUTS = 6
+"""Address bits of a device's lookup table."""
+ADDED_INPUTS = LUT_INPUTS - 1
+"""Address bits of a table that the LUT of a carry chain can look up and add at once."""
 
 
 @dataclass(frozen=True)

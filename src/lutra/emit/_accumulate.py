@@ -9,13 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lutra.circuit import Circuit, Lut, Sum, operands
+from lutra.circuit import ADDED_INPUTS, Circuit, Lut, Sum, operands
 from lutra.emit._wires import lut
 
-__all__ = ["MOST_INPUTS", "Bit", "absorbed", "accumulate", "wire"]
+__all__ = ["Bit", "absorbed", "accumulate", "wire"]
 
-MOST_INPUTS = 5
-"""Address bits of a table that is added where it is looked up."""
 _BLOCK = 8
 """Bits of a CARRY8."""
 
@@ -57,8 +55,8 @@ def wire(name: str) -> Bit:
 def absorbed(circuit: Circuit) -> dict[int, int]:
     """Return the tables that sums look up themselves: operation number -> that of the sum.
 
-    Tables of at most `MOST_INPUTS` address bits and several output bits, in the stage of the one
-    sum that reads them: single bits would make chains of single bits.
+    Tables of at most `lutra.circuit.ADDED_INPUTS` address bits and several output bits, in the
+    stage of the one sum that reads them: single bits would make chains of single bits.
     """
     reads = [operands(op) for op in circuit.ops]
     reads += [output.words.bits.reshape(-1) for output in circuit.outputs]
@@ -68,7 +66,7 @@ def absorbed(circuit: Circuit) -> dict[int, int]:
             readers[source].append(number)
     found: dict[int, int] = {}
     for number, (op, users) in enumerate(zip(circuit.ops, readers, strict=False)):
-        small = isinstance(op, Lut) and op.fan_in <= MOST_INPUTS and op.outputs > 1
+        small = isinstance(op, Lut) and op.fan_in <= ADDED_INPUTS and op.outputs > 1
         if small and len(users) == 1 and users[0] < len(circuit.ops):
             same = circuit.stages[number] == circuit.stages[users[0]]
             if same and isinstance(circuit.ops[users[0]], Sum):

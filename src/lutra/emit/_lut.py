@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from lutra.circuit import Lut
+from lutra.circuit import LUT_INPUTS, Lut
 from lutra.emit._accumulate import Bit
 from lutra.emit._wires import Wires, concatenate, lut
 
 __all__ = ["lut_constants", "lut_primitives", "table_bits"]
-
-_LUT_INPUTS = 6
 
 
 def lut_constants(op: Lut, wires: Wires) -> Iterator[str]:
@@ -74,7 +72,7 @@ def _tree(
         value = int(table, 16) & ((1 << (1 << size)) - 1)
         if value in (0, (1 << (1 << size)) - 1):
             made[table] = _Node(f"1'b{value & 1}", "constant")
-        elif size <= _LUT_INPUTS:
+        elif size <= LUT_INPUTS:
             lines += [f"wire {name};", lut(f"u{name}", name, address, table)]
             made[table] = _Node(name, "LUT")
         else:

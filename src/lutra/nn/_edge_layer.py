@@ -7,8 +7,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lutra.circuit import Builder, Code, Lut, Sum, Words, pack_tables
-from lutra.nn._edge_tables import ADDED_INPUTS, LUT_INPUTS, Table, merged, pack
+from lutra.circuit import (
+    ADDED_INPUTS,
+    LUT_INPUTS,
+    Builder,
+    Code,
+    Lut,
+    Sum,
+    Words,
+    pack_tables,
+)
+from lutra.nn._edge_tables import Table, merged, pack
 from lutra.nn._signal import Signal
 from lutra.nn.functions import SkipMlp
 

@@ -6,12 +6,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["ADDED_INPUTS", "LUT_INPUTS", "Table", "merged", "pack"]
+from lutra.circuit import ADDED_INPUTS
 
-LUT_INPUTS = 6
-"""Address bits of a device's lookup table."""
-ADDED_INPUTS = LUT_INPUTS - 1
-"""Address bits of a table that a six-input LUT can look up and add to a sum at once."""
+__all__ = ["Table", "merged", "pack"]
 
 
 class Table(NamedTuple):
