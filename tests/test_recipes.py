@@ -21,11 +21,12 @@ RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 LARGE = {
     "amigolut-jsc-s-x32",
     "amigolut-neuralut-mnist-x4",
+    "kanele-mnist",
     "logicnets-jsc-l",
     "polylut-add2-jsc-xl",
     "polylut-jsc-xl",
 }
-"""Tables of many megabits: minutes in a simulator."""
+"""Tables of many megabits, or unpruned edges by ten thousands: minutes in a simulator."""
 SIZED = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LARGE else [])
     for path in RECIPES
