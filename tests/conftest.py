@@ -24,6 +24,18 @@ if "LUTRA_DATA" not in os.environ and BESIDE.is_dir():
     os.environ["LUTRA_DATA"] = str(BESIDE)  # a data folder beside the project, where there is one
 
 
+LOCAL = {"jsc-pythia": "jsc_pythia", "nid": "nid_unsw_nb15"}
+"""Sets that Lutra does not fetch, and their folders."""
+
+
+def local(name: str) -> str:
+    """Return the name of a data set; skip the test where it is one that is not at hand."""
+    folder = os.environ.get("LUTRA_DATA")
+    if name in LOCAL and not (folder and (Path(folder) / LOCAL[name]).is_dir()):
+        pytest.skip(f"{name} is not fetched, and LUTRA_DATA does not hold it")
+    return name
+
+
 def small() -> Dataset:
     """MNIST's first 2,000 training images, 500 of them to validate, and 500 to test."""
     whole = load("mnist", validation=5000)

@@ -17,6 +17,8 @@ from lutra.report import published
 from lutra.train import build
 from lutra.verify import verify_rtl
 
+from .conftest import local
+
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 LARGE = {
     "amigolut-jsc-s-x32",
@@ -44,7 +46,7 @@ def test_a_recipe_is_named_as_its_file_and_finds_its_published_row(path: Path) -
 
 @cache
 def data(name: str, width: int, clip: float) -> Dataset:
-    return load(name, validation=0.1, width=width, clip=clip)
+    return load(local(name), validation=0.1, width=width, clip=clip)
 
 
 @pytest.mark.parametrize("path", SIZED)

@@ -10,6 +10,8 @@ from lutra.data import describe, load
 from lutra.data._jsc import _CERNBOX, CLASSES, FEATURES
 from lutra.errors import DataError
 
+from ..conftest import local
+
 ROWS = 50
 
 
@@ -110,9 +112,7 @@ def test_rows_of_no_class_are_refused(tmp_path, jets):
 
 @pytest.fixture(scope="module")
 def pythia(data_folder):
-    if data_folder is None or not (data_folder / "jsc_pythia").is_dir():
-        pytest.skip("JSC-Pythia is not at hand")
-    return load("jsc-pythia", folder=data_folder, clip=0.002)
+    return load(local("jsc-pythia"), folder=data_folder, clip=0.002)
 
 
 def test_real_jets_look_like_simulated_ones(pythia):

@@ -10,6 +10,8 @@ import pytest
 from lutra.data import _mnist, describe, load
 from lutra.errors import DataError
 
+from ..conftest import local
+
 
 @pytest.fixture(scope="module")
 def mnist(data_folder):
@@ -202,9 +204,7 @@ def test_jsc_pythia(tmp_path, alone, data_folder):
 
 
 def test_real_jsc_pythia(data_folder):
-    if data_folder is None or not (data_folder / "jsc_pythia").is_dir():
-        pytest.skip("JSC-Pythia has no public home")
-    found = load("jsc-pythia", folder=data_folder)
+    found = load(local("jsc-pythia"), folder=data_folder)
     assert (len(found.train), len(found.validation), len(found.test)) == (232_720, 29_090, 14_545)
     assert found.train.x.min() == 0
     assert found.train.x.max() == 4095

@@ -5,11 +5,12 @@ from lutra.data import load
 from lutra.data._binarise import Bit, binarise, choose_bits
 from lutra.errors import DataError
 
+from ..conftest import local
+
 
 @pytest.fixture(scope="module")
 def folder(data_folder):
-    if data_folder is None or not (data_folder / "nid_unsw_nb15").is_dir():
-        pytest.skip("UNSW-NB15, Adult and MONK are not at hand")
+    local("nid")  # Adult and MONK lie beside it
     return data_folder
 
 

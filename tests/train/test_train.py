@@ -111,6 +111,15 @@ def test_a_foreign_or_broken_checkpoint_is_refused_and_kept(
         assert path.read_bytes() == damaged
 
 
+@pytest.fixture
+def trained(tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path) -> Recipe:
+    """A recipe whose finished training lies in ``tmp_path``."""
+    tiny_content["mapping"] = {"method": "random"}
+    recipe = parse_recipe(tiny_content)
+    train(recipe, small_mnist, 0, tmp_path)
+    return recipe
+
+
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
@@ -125,23 +134,15 @@ def test_a_foreign_or_broken_checkpoint_is_refused_and_kept(
     ],
 )
 def test_a_damaged_checkpoint_is_one_clear_error(
-    key: str,
-    value: Any,
-    message: str,
-    tiny_content: dict[str, Any],
-    small_mnist: Dataset,
-    tmp_path: Path,
+    key: str, value: Any, message: str, trained: Recipe, small_mnist: Dataset, tmp_path: Path
 ) -> None:
-    tiny_content["mapping"] = {"method": "random"}
-    recipe = parse_recipe(tiny_content)
-    train(recipe, small_mnist, 0, tmp_path)
     path = tmp_path / "train.checkpoint.safetensors"
-    tensors, header = load_state(path, _digest(recipe, 0))
+    tensors, header = load_state(path, _digest(trained, 0))
     changed: dict[str, Any] = header if key in header else tensors
     changed[key] = value
     save_state(path, {k: v for k, v in tensors.items() if v is not None}, header)
     with pytest.raises(CheckpointError, match=message) as error:
-        train(recipe, small_mnist, 0, tmp_path)
+        train(trained, small_mnist, 0, tmp_path)
     assert "\n" not in str(error.value) and str(path) in str(error.value)
 
 
@@ -166,17 +167,14 @@ def test_damaged_wires_and_logits_are_clear_errors(
 
 
 def test_weights_that_are_no_numbers_end_the_training(
-    tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+    trained: Recipe, small_mnist: Dataset, tmp_path: Path
 ) -> None:
-    tiny_content["mapping"] = {"method": "random"}
-    recipe = parse_recipe(tiny_content)
-    train(recipe, small_mnist, 0, tmp_path)
     path = tmp_path / "train.checkpoint.safetensors"
-    tensors, header = load_state(path, _digest(recipe, 0))
+    tensors, header = load_state(path, _digest(trained, 0))
     tensors["model.levels.0.quantiser.threshold"].fill_(torch.nan)
     save_state(path, tensors, {**header, "epoch": 1})
     with pytest.raises(LutraError, match="no longer finite"):
-        train(recipe, small_mnist, 0, tmp_path)
+        train(trained, small_mnist, 0, tmp_path)
 
 
 def test_augmentation_needs_images(
