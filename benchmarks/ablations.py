@@ -21,10 +21,21 @@ from lutra.recipe import parse_recipe
 from lutra.train import accuracy, train
 
 FOLDER = Path(__file__).parents[1] / "runs" / "ablations"
-Setting = tuple[dict[str, Any], dict[str, Any]]
-"""A model and its mapping."""
+Setting = dict[str, dict[str, Any]]
+"""Sections of a recipe: a model, its mapping, and what of its training differs."""
 SEEDS = range(5)
 EPOCHS = 12
+TRAIN = {
+    "epochs": EPOCHS,
+    "batch": 512,
+    "learning_rate": 2e-2,
+    "beta1": 0.9,
+    "schedule": "cosine",
+    "warmup": 100,
+    "select": "last",
+    "input_gradient": "difference",
+}
+LOCAL = {"method": "local"}
 LEARNED = {"method": "learned", "dense": "skip", "epochs": 5}
 POLYLUT = {
     "family": "polylut",
@@ -69,10 +80,13 @@ def trees(
 def pruning() -> dict[str, Setting]:
     """Return one network by how its fan-ins are found."""
     return {
-        "random": (POLYLUT, {"method": "random"}),
-        "exponential": (POLYLUT, {**LEARNED, "regulariser": "exponential", "rate": 0.3}),
-        "l2": (POLYLUT, {**LEARNED, "regulariser": "l2", "lambda1": 1e-3}),
-        "none": (POLYLUT, {**LEARNED, "lambda1": 0.0}),
+        name: {"model": POLYLUT, "mapping": mapping}
+        for name, mapping in {
+            "random": {"method": "random"},
+            "exponential": {**LEARNED, "regulariser": "exponential", "rate": 0.3},
+            "l2": {**LEARNED, "regulariser": "l2", "lambda1": 1e-3},
+            "none": {**LEARNED, "lambda1": 0.0},
+        }.items()
     }
 
 
@@ -80,19 +94,23 @@ def mappings() -> dict[str, Setting]:
     """Return trees of 36 pixels by how these are chosen."""
     model = trees([720, 120], 6)
     return {
-        "random": (model, {"method": "random"}),
-        "learned": (model, {**LEARNED, "rate": 0.3}),
-        "local": (model, {"method": "local"}),
+        name: {"model": model, "mapping": mapping}
+        for name, mapping in {
+            "random": {"method": "random"},
+            "learned": {**LEARNED, "rate": 0.3},
+            "local": LOCAL,
+        }.items()
     }
 
 
-def skips() -> dict[str, Setting]:
+def skips(gradient: str) -> dict[str, Setting]:
     """Return trees of fan-in 2 with and without skips, by their levels."""
     return {
-        f"{depth} levels, {'skips' if skip else 'none'}": (
-            trees([240 << level for level in reversed(range(depth))], 2, skip, 2),
-            {"method": "local"},
-        )
+        f"{depth} levels, {'skips' if skip else 'none'}": {
+            "model": trees([240 << level for level in reversed(range(depth))], 2, skip, 2),
+            "mapping": LOCAL,
+            "train": {"input_gradient": gradient},
+        }
         for depth in (1, 2, 3, 4, 5)
         for skip in (True, False)
     }
@@ -110,16 +128,22 @@ def shapes() -> dict[str, Setting]:
         "8, 4, 2, 1 of 2 bits": trees([960, 480, 240, 120], 2, bits=2),
         "8, 4, 2 | 8, 4, 2, 1": two,
     }
-    return {name: (model, {"method": "local"}) for name, model in models.items()}
+    return {name: {"model": model, "mapping": LOCAL} for name, model in models.items()}
 
 
 def main() -> int:
     """Train every network with every seed, write the figures."""
     data = load("mnist", validation=5000)
-    groups = {"pruning": pruning(), "mapping": mappings(), "skips": skips(), "shapes": shapes()}
+    groups = {
+        "pruning": pruning(),
+        "mapping": mappings(),
+        "skips": skips("difference"),
+        "skips_derivative": skips("derivative"),
+        "shapes": shapes(),
+    }
     figures = {
         group: {
-            name: _row(f"{group}: {name}", FOLDER / f"{group}{number}", *setting, data)
+            name: _row(f"{group}: {name}", FOLDER / f"{group}{number}", setting, data)
             for number, (name, setting) in enumerate(rows.items())
         }
         for group, rows in groups.items()
@@ -128,9 +152,7 @@ def main() -> int:
     return 0
 
 
-def _row(
-    name: str, folder: Path, model: dict[str, Any], mapping: dict[str, Any], data: Dataset
-) -> dict[str, Any]:
+def _row(name: str, folder: Path, setting: Setting, data: Dataset) -> dict[str, Any]:
     x, y = torch.from_numpy(data.test.x), torch.from_numpy(data.test.y)
     tests, area = [], 0
     for seed in SEEDS:
@@ -138,18 +160,8 @@ def _row(
             {
                 "name": "ablation",
                 "data": {"name": "mnist", "validation": 5000},
-                "model": model,
-                "mapping": mapping,
-                "train": {
-                    "epochs": EPOCHS,
-                    "batch": 512,
-                    "learning_rate": 2e-2,
-                    "beta1": 0.9,
-                    "schedule": "cosine",
-                    "warmup": 100,
-                    "select": "last",
-                    "input_gradient": "difference",
-                },
+                **setting,
+                "train": {**TRAIN, **setting.get("train", {})},
             }
         )
         trained = train(recipe, data, seed, folder / f"seed{seed}")
