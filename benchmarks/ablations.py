@@ -103,11 +103,16 @@ def mappings() -> dict[str, Setting]:
     }
 
 
-def skips(gradient: str) -> dict[str, Setting]:
-    """Return trees of fan-in 2 with and without skips, by their levels."""
+def skips(published: bool) -> dict[str, Setting]:
+    """Return trees of fan-in 2 with and without skips, by their levels.
+
+    ``published``: codes start unbalanced and gradients are derivatives.
+    """
+    ours = {"balanced": not published}
+    gradient = "derivative" if published else "difference"
     return {
         f"{depth} levels, {'skips' if skip else 'none'}": {
-            "model": trees([240 << level for level in reversed(range(depth))], 2, skip, 2),
+            "model": trees([240 << level for level in reversed(range(depth))], 2, skip, 2) | ours,
             "mapping": LOCAL,
             "train": {"input_gradient": gradient},
         }
@@ -137,8 +142,8 @@ def main() -> int:
     groups = {
         "pruning": pruning(),
         "mapping": mappings(),
-        "skips": skips("difference"),
-        "skips_derivative": skips("derivative"),
+        "skips": skips(published=False),
+        "skips_published": skips(published=True),
         "shapes": shapes(),
     }
     figures = {
