@@ -155,9 +155,22 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
         ({"model": {"ensemble": {"member": 3}}}, "'model.ensemble.member'; did you mean 'members'"),
         ({"model": {"ensemble": {"members": 3}}}, "mapping.method 'random' or 'local'"),
         (
-            {"model": {"ensemble": {"training": "bagging"}}, "train": {"distill": {"weight": 0.5}}},
+            {
+                "model": {"ensemble": {"members": 2, "training": "bagging"}},
+                "mapping": {"method": "random"},
+                "train": {"distill": {"weight": 0.5}},
+            },
             "teacher needs model.ensemble.training = 'joint'",
         ),
+        ({"model": {"ensemble": {"training": "boosting"}}}, "need 2 or more members"),
+        (
+            {
+                "model": {"encoder": "uniform", "ensemble": {"members": 2, "inputs": "own"}},
+                "mapping": {"method": "random"},
+            },
+            "needs model.encoder = 'learned'",
+        ),
+        ({"mapping": {"lambda1": 1e300}}, "mapping.lambda1: .*less than or equal to"),
     ],
 )
 def test_a_bad_recipe_is_one_clear_error(

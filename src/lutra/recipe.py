@@ -31,8 +31,8 @@ __all__ = [
 ]
 
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, le=1e6)]
+NotNegative = Annotated[float, Field(ge=0, le=1e6)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -192,6 +192,14 @@ class Recipe(_Section):
     def _check(self) -> "Recipe":
         if self.model.ensemble.members > 1 and self.mapping.method not in ("random", "local"):
             raise ValueError("the members of an ensemble need mapping.method 'random' or 'local'")
+        ensemble = self.model.ensemble
+        if ensemble.members == 1 and (ensemble.training, ensemble.inputs) != ("joint", "shared"):
+            raise ValueError("model.ensemble.training and inputs need 2 or more members")
+        if ensemble.inputs == "own" and self.model.encoder == "uniform":
+            raise ValueError(
+                "model.ensemble.inputs = 'own' needs model.encoder = 'learned': a uniform encoder "
+                "has nothing of its own to learn"
+            )
         if isinstance(self.model, Kan) and self.model.lut_budget and self.train.select == "best":
             raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")
         if self.model.ensemble.training != "joint" and self.train.distill.weight:

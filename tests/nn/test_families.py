@@ -16,6 +16,7 @@ from lutra.circuit import save as save_circuit
 from lutra.data import Dataset, Split
 from lutra.errors import RecipeError
 from lutra.nn import LutModel, TableLayer
+from lutra.nn.functions import Polynomial
 from lutra.recipe import Recipe, parse_recipe
 from lutra.train import build, train
 from lutra.verify import verify_rtl
@@ -206,3 +207,9 @@ def test_adders_must_fit_eight_bits(small_mnist: Dataset) -> None:
     wide = {**MODELS["polylut-add"], "hidden_bitwidth": 5, "hidden_fanin": 1, "adders": 5}
     with pytest.raises(RecipeError, match="level0_sum: the sum of 5 codes of 6 bits has 9 bits"):
         build(recipe(wide), small_mnist, 0)
+
+
+def test_a_degree_of_too_many_monomials_is_refused() -> None:
+    assert Polynomial(1, 6, 4).monomial_weight.shape == (1, 209)
+    with pytest.raises(ValueError, match="degree 12 at fan-in 16 makes 30,421,754 monomials"):
+        Polynomial(1, 16, 12)

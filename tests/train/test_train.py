@@ -97,10 +97,10 @@ def test_a_foreign_or_broken_checkpoint_is_refused_and_kept(
 ) -> None:
     recipe = parse_recipe(tiny_content)
     train(recipe, small_mnist, 0, tmp_path)
-    with pytest.raises(CheckpointError, match="another recipe or seed"):
+    with pytest.raises(CheckpointError, match="another recipe, seed or data set"):
         train(recipe, small_mnist, 1, tmp_path)
     tiny_content["train"]["learning_rate"] = 1e-3
-    with pytest.raises(CheckpointError, match="another recipe or seed"):
+    with pytest.raises(CheckpointError, match="another recipe, seed or data set"):
         train(parse_recipe(tiny_content), small_mnist, 0, tmp_path)
     path = tmp_path / "train.checkpoint.safetensors"
     content = path.read_bytes()
@@ -137,7 +137,7 @@ def test_a_damaged_checkpoint_is_one_clear_error(
     key: str, value: Any, message: str, trained: Recipe, small_mnist: Dataset, tmp_path: Path
 ) -> None:
     path = tmp_path / "train.checkpoint.safetensors"
-    tensors, header = load_state(path, _digest(trained, 0))
+    tensors, header = load_state(path, _digest(trained, small_mnist, 0))
     changed: dict[str, Any] = header if key in header else tensors
     changed[key] = value
     save_state(path, {k: v for k, v in tensors.items() if v is not None}, header)
@@ -151,7 +151,7 @@ def test_damaged_wires_and_logits_are_clear_errors(
 ) -> None:
     tiny_content["train"]["distill"] = {"weight": 0.5, "epochs": 1}
     recipe = parse_recipe(tiny_content)
-    header = {"digest": _digest(recipe, 0)}
+    header = {"digest": _digest(recipe, small_mnist, 0)}
     wires = {"0": torch.zeros(60, 6).long(), "1": torch.zeros(30, 4).long()}
     path = tmp_path / "wiring.safetensors"
     wrong = {"1": wires["0"] + 1}, {"1": wires["1"] + 20}
@@ -166,11 +166,32 @@ def test_damaged_wires_and_logits_are_clear_errors(
             train(recipe, small_mnist, 0, tmp_path)
 
 
+def test_a_training_of_other_data_is_refused(
+    trained: Recipe, small_mnist: Dataset, tmp_path: Path
+) -> None:
+    other = Split(small_mnist.train.x, small_mnist.train.y[::-1].copy())
+    data = Dataset(**{**vars(small_mnist), "train": other})
+    with pytest.raises(CheckpointError, match="another"):
+        train(trained, data, 0, tmp_path)
+    with pytest.raises(CheckpointError, match="another"):
+        restore(trained, data, 0, tmp_path)
+
+
+def test_a_lost_result_names_the_checkpoint_to_delete(
+    trained: Recipe, small_mnist: Dataset, tmp_path: Path
+) -> None:
+    (tmp_path / "train.best.safetensors").unlink()
+    with pytest.raises(CheckpointError, match=r"best.*is gone.*train\.checkpoint"):
+        train(trained, small_mnist, 0, tmp_path)
+    (tmp_path / "train.checkpoint.safetensors").unlink()
+    train(trained, small_mnist, 0, tmp_path)
+
+
 def test_weights_that_are_no_numbers_end_the_training(
     trained: Recipe, small_mnist: Dataset, tmp_path: Path
 ) -> None:
     path = tmp_path / "train.checkpoint.safetensors"
-    tensors, header = load_state(path, _digest(trained, 0))
+    tensors, header = load_state(path, _digest(trained, small_mnist, 0))
     tensors["model.levels.0.quantiser.threshold"].fill_(torch.nan)
     save_state(path, tensors, {**header, "epoch": 1})
     with pytest.raises(LutraError, match="no longer finite"):
@@ -219,11 +240,14 @@ def test_distillation_follows_the_teacher(
     wrong = Split(small_mnist.train.x, small_mnist.train.y[::-1].copy())
     tiny_content["train"] |= {"epochs": 8, "learning_rate": 2e-2}
     recipe = parse_recipe(tiny_content)
-    logits = teach(recipe, small_mnist, 0, tmp_path, _digest(recipe, 0))
+    logits = teach(recipe, small_mnist, 0, tmp_path, _digest(recipe, small_mnist, 0))
     assert (logits.argmax(1).numpy() == small_mnist.train.y).mean() > 0.95
     assert not (tmp_path / "teacher.checkpoint.safetensors").exists()
     # With the teacher's word alone, the labels do not matter.
-    train(recipe, Dataset(**{**vars(small_mnist), "train": wrong}), 0, tmp_path)
+    data = Dataset(**{**vars(small_mnist), "train": wrong})
+    header = {"digest": _digest(recipe, data, 0)}
+    save_state(tmp_path / "teacher.safetensors", {"logits": logits}, header)
+    train(recipe, data, 0, tmp_path)
     log = (tmp_path / "train.jsonl").read_text().splitlines()
     assert json.loads(log[-1])["val_accuracy"] > 50
 

@@ -48,7 +48,7 @@ def load_state(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, An
         raise damaged(path, f"not a readable checkpoint, {error}") from error
     if found != digest:
         raise CheckpointError(
-            f"{path}: was written for another recipe or seed; "
+            f"{path}: was written for another recipe, seed or data set; "
             "choose another output folder, or delete it to train from the start"
         )
     return tensors, header

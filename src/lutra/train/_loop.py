@@ -19,7 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from lutra.data import Dataset
-from lutra.errors import LutraError
+from lutra.errors import CheckpointError, LutraError
 from lutra.files import write_atomic
 from lutra.nn import BitFlips, LutModel, Teacher
 from lutra.recipe import TrainConfig
@@ -134,11 +134,6 @@ def fit(
         The loss is no longer finite.
     """
     x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
-    if not len(data.validation) and config.select == "best":
-        raise LutraError(
-            "the checkpoint is chosen on validation, but the validation part is empty: "
-            "set data.validation above 0, or train.select = 'last'"
-        )
     batch = min(config.batch, len(y))
     steps = max(1, len(y) // batch)
     optimizer = torch.optim.AdamW(
@@ -326,4 +321,9 @@ def _resume(
         if not isinstance(header.get(key), kind):
             raise damaged(phase.checkpoint, f"{key!r} is {header.get(key)!r}")
         setattr(phase, key, header[key])
+    if phase.best >= 0 and not phase.result.exists():
+        raise CheckpointError(
+            f"{phase.result} is gone, which {phase.checkpoint.name} belongs to; "
+            "delete that as well to train from the start"
+        )
     _write_log(phase)

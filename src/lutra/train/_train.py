@@ -62,8 +62,13 @@ def train(
         raise RecipeError(
             f"recipe {recipe.name!r}: train.augment distorts images; {data.name} has none"
         )
+    if recipe.train.select == "best" and not len(data.validation):
+        raise RecipeError(
+            f"recipe {recipe.name!r}: the checkpoint is chosen on validation, but the validation "
+            "part is empty: set data.validation above 0, or train.select = 'last'"
+        )
     model = build(recipe, data, seed)
-    digest = _digest(recipe, seed)
+    digest = _digest(recipe, data, seed)
     phase = Phase("train", folder, recipe.train.epochs, seed, digest)
     if phase.checkpoint.exists():
         load_state(phase.checkpoint, digest)  # one of another recipe is refused before all work
@@ -91,7 +96,7 @@ def train(
 
 def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> LutModel:
     """Return the model that `train` left in ``folder``, in evaluation mode."""
-    phase = Phase("train", folder, recipe.train.epochs, seed, _digest(recipe, seed))
+    phase = Phase("train", folder, recipe.train.epochs, seed, _digest(recipe, data, seed))
     tensors, _ = load_state(phase.result, phase.digest)
     model = build(recipe, data, seed)
     unpack(model, tensors, "", phase.result)
@@ -102,7 +107,7 @@ def _learn_wiring(
     recipe: Recipe, data: Dataset, seed: int, folder: Path, progress: Progress | None
 ) -> list[Tensor]:
     """Train the dense phase and keep the inputs that it selects, nothing else."""
-    mapping, digest = recipe.mapping, _digest(recipe, seed)
+    mapping, digest = recipe.mapping, _digest(recipe, data, seed)
     path = folder / "wiring.safetensors"
     if path.exists():
         tensors, _ = load_state(path, digest)
@@ -158,5 +163,5 @@ def _encoder(recipe: Recipe, data: Dataset) -> InputEncoder:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
 
 
-def _digest(recipe: Recipe, seed: int) -> str:
-    return hashlib.sha256(f"{recipe.digest} {seed}".encode()).hexdigest()
+def _digest(recipe: Recipe, data: Dataset, seed: int) -> str:
+    return hashlib.sha256(f"{recipe.digest} {data.sha256} {seed}".encode()).hexdigest()

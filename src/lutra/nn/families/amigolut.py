@@ -26,7 +26,7 @@ class Ensemble(BaseModel):
 
     members: Annotated[int, Field(ge=1, le=1 << 10)] = 1
     inputs: Literal["shared", "own"] = "shared"
-    """One input quantiser for all, or a scalar affine map of its own before each member's."""
+    """One input encoder for all, or an affine map per feature of its own before each member's."""
     training: Literal["joint", "bagging", "boosting"] = "joint"
     """One loss on the sum; a loss per member on a bootstrap sample; or one per member on what the
     members before it left wrong."""

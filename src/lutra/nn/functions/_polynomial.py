@@ -11,6 +11,9 @@ from lutra.nn.functions._base import Entries, TableFunction, uniform
 
 __all__ = ["Polynomial"]
 
+_MOST_MONOMIALS = 1 << 13
+"""Beyond, a step takes minutes: every entry of a table has a value of each."""
+
 
 class Polynomial(TableFunction):
     """``w . m(z)``, m being all monomials of the digits of total degree 1 to D.
@@ -26,6 +29,11 @@ class Polynomial(TableFunction):
         Add a constant, for a neuron without batch normalisation behind it.
     generator
         Source of the initial weights, evenly within one over the root of the monomials' number.
+
+    Raises
+    ------
+    ValueError
+        There would be more than 8,192 monomials.
     """
 
     unique_above = (2, math.inf)  # all monomials are evaluated, whatever samples meet
@@ -40,6 +48,12 @@ class Polynomial(TableFunction):
     ) -> None:
         super().__init__()
         self.neurons = neurons
+        count = math.comb(fan_in + degree, degree) - 1
+        if count > _MOST_MONOMIALS:
+            raise ValueError(
+                f"degree {degree} at fan-in {fan_in} makes {count:,} monomials; at most "
+                f"{_MOST_MONOMIALS:,} are computed"
+            )
         digits = [
             torch.tensor(chosen).bincount(minlength=fan_in)
             for total in range(1, degree + 1)
