@@ -53,7 +53,7 @@ def observed(rewire: Rewiring, layer: TableLayer, flow: Signal, target: Tensor) 
 
 def test_a_regrowth_score_is_the_gradient_of_a_new_skip_weight() -> None:
     layer, flow, target = parts()
-    rewire = Regrow({"0": layer}, MappingConfig(method="regrow", every=50))
+    rewire = Regrow({"0": layer}, {"0": FEATURES}, MappingConfig(method="regrow", every=50))
     observed(rewire, layer, flow, target)
     weight = torch.zeros(NEURONS, FEATURES, dtype=torch.float64, requires_grad=True)
     result = samples(layer, flow.values[layer.wires], weight @ flow.values)
@@ -64,7 +64,7 @@ def test_a_regrowth_score_is_the_gradient_of_a_new_skip_weight() -> None:
 def test_a_selection_gradient_is_that_of_a_candidate_in_the_digits_place() -> None:
     layer, flow, target = parts()
     config = MappingConfig(method="select", candidates=4, selection_rate=1.0, until=1.0)
-    rewire = Select({"0": layer}, config, {"0": FEATURES}, torch.Generator().manual_seed(1))
+    rewire = Select({"0": layer}, {"0": FEATURES}, config, torch.Generator().manual_seed(1))
     before, candidates = rewire.logits["0"].clone(), rewire.candidates["0"]
     assert torch.equal(candidates[:, :, 0], layer.wires)
     observed(rewire, layer, flow, target)
@@ -118,7 +118,11 @@ def test_other_methods_leave_the_wires(
 
 def test_an_exchanged_digit_begins_without_effect() -> None:
     layer, flow, target = parts()
-    rewire = Regrow({"0": layer}, MappingConfig(method="regrow", every=41, share=0.99, until=1.0))
+    rewire = Regrow(
+        {"0": layer},
+        {"0": FEATURES},
+        MappingConfig(method="regrow", every=41, share=0.99, until=1.0),
+    )
     optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-2)
     observed(rewire, layer, flow, target)
     optimizer.step()
@@ -143,7 +147,11 @@ def test_a_neuron_that_reads_everything_keeps_its_inputs() -> None:
     layer, flow, target = parts()
     layer.wires = torch.arange(FAN_IN).expand(NEURONS, FAN_IN).clone()
     flow = replace(flow, codes=flow.codes[:FAN_IN], carrier=flow.values[:FAN_IN])
-    rewire = Regrow({"0": layer}, MappingConfig(method="regrow", every=41, share=0.99, until=1.0))
+    rewire = Regrow(
+        {"0": layer},
+        {"0": FEATURES},
+        MappingConfig(method="regrow", every=41, share=0.99, until=1.0),
+    )
     optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-2)
     observed(rewire, layer, flow, target)
     optimizer.step()

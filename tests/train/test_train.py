@@ -125,6 +125,9 @@ def trained(tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path) 
     [
         ("epoch", None, "'epoch' is None"),
         ("sums", "x", "'sums' is 'x'"),
+        ("sums", ["a", 1], r"'sums' is \['a', 1\]"),
+        ("step", -5, "at step -5 of epoch"),
+        ("history", [{"epoch": 1}], "'history' lacks figures"),
         ("optimizer.0.exp_avg", torch.zeros(3), r"'optimizer.0.exp_avg' has shape \(3,\)"),
         ("optimizer.0.step", None, r"'optimizer.0.step' has shape None"),
         ("optimizer.x", torch.zeros(1), "'optimizer.x' has shape"),
@@ -144,6 +147,21 @@ def test_a_damaged_checkpoint_is_one_clear_error(
     with pytest.raises(CheckpointError, match=message) as error:
         train(trained, small_mnist, 0, tmp_path)
     assert "\n" not in str(error.value) and str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("kind", ["select", "regrow"])
+def test_a_damaged_state_of_the_rewiring_is_a_clear_error(
+    kind: str, tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path
+) -> None:
+    tiny_content["mapping"] = {"method": kind}
+    recipe = parse_recipe(tiny_content)
+    train(recipe, small_mnist, 0, tmp_path)
+    path = tmp_path / "train.checkpoint.safetensors"
+    tensors, header = load_state(path, _digest(recipe, small_mnist, 0))
+    tensors = {k: v for k, v in tensors.items() if not k.startswith("rewiring.")}
+    save_state(path, {**tensors, "rewiring.0": torch.zeros(2)}, header)
+    with pytest.raises(CheckpointError, match=r"'[012]\S*' has shape"):
+        train(recipe, small_mnist, 0, tmp_path)
 
 
 def test_damaged_wires_and_logits_are_clear_errors(

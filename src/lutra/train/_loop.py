@@ -53,6 +53,8 @@ _COUNTERS = {
     "history": list,
 }
 """What of a phase a checkpoint holds, and of which type."""
+_FIGURES = {"epoch", "phase", "loss", "train_accuracy", "val_accuracy", "lr", "seconds"}
+"""What the history holds of an epoch."""
 _CHECKPOINT_SECONDS = 30.0
 _CHECKPOINT_SHARE = 0.05
 """Least time between checkpoints, and the greatest share of the time that they may take."""
@@ -316,11 +318,18 @@ def _resume(
         unpack(average, tensors, "average.", phase.checkpoint)
     if phase.rewiring is not None:
         state = {k: v for k, v in tensors.items() if k.startswith("rewiring.")}
-        phase.rewiring.load({k.removeprefix("rewiring."): v for k, v in state.items()})
+        found = {k.removeprefix("rewiring."): v for k, v in state.items()}
+        phase.rewiring.load(found, phase.checkpoint)
     for key, kind in _COUNTERS.items():
         if not isinstance(header.get(key), kind):
             raise damaged(phase.checkpoint, f"{key!r} is {header.get(key)!r}")
         setattr(phase, key, header[key])
+    if phase.epoch < 0 or phase.step < 0:
+        raise damaged(phase.checkpoint, f"it is at step {phase.step} of epoch {phase.epoch}")
+    if len(phase.sums) != 2 or not all(isinstance(number, int | float) for number in phase.sums):
+        raise damaged(phase.checkpoint, f"'sums' is {phase.sums!r}")
+    if not all(isinstance(row, dict) and row.keys() >= _FIGURES for row in phase.history):
+        raise damaged(phase.checkpoint, "'history' lacks figures of an epoch")
     if phase.best >= 0 and not phase.result.exists():
         raise CheckpointError(
             f"{phase.result} is gone, which {phase.checkpoint.name} belongs to; "

@@ -7,6 +7,7 @@ hands out in the backward pass.
 import math
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -14,6 +15,7 @@ from torch import Tensor
 from lutra.nn import LutModel, Signal, TableLayer
 from lutra.nn._table_domain import Link
 from lutra.recipe import MappingConfig, Recipe
+from lutra.train._checkpoint import check_shapes
 
 __all__ = ["Regrow", "Rewiring", "Select", "rewiring"]
 
@@ -30,12 +32,16 @@ class Rewiring:
     ----------
     layers
         The mapped ones.
+    features
+        How many inputs each may choose from.
     config
         When, and how much.
     """
 
-    def __init__(self, layers: dict[str, TableLayer], config: MappingConfig) -> None:
-        self.layers, self.config = layers, config
+    def __init__(
+        self, layers: dict[str, TableLayer], features: dict[str, int], config: MappingConfig
+    ) -> None:
+        self.layers, self.features, self.config = layers, features, config
 
     def prepare(self, step: int, steps: int) -> None:
         """Say, before step ``step`` of ``steps``, whether to observe it."""
@@ -51,8 +57,8 @@ class Rewiring:
         """Return what a checkpoint must hold, by name."""
         raise NotImplementedError
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Go on from `state`."""
+    def load(self, state: dict[str, Tensor], path: Path) -> None:
+        """Go on from the `state` that the checkpoint ``path`` held, or raise CheckpointError."""
         raise NotImplementedError
 
     def _left(self, step: int, steps: int) -> float:
@@ -73,8 +79,10 @@ class Regrow(Rewiring):
     neuron's deviation.
     """
 
-    def __init__(self, layers: dict[str, TableLayer], config: MappingConfig) -> None:
-        super().__init__(layers, config)
+    def __init__(
+        self, layers: dict[str, TableLayer], features: dict[str, int], config: MappingConfig
+    ) -> None:
+        super().__init__(layers, features, config)
         self.sums: dict[str, Tensor] = {}
 
     def prepare(self, step: int, steps: int) -> None:
@@ -118,8 +126,13 @@ class Regrow(Rewiring):
         """Return the sums of a window under way."""
         return dict(self.sums)
 
-    def load(self, state: dict[str, Tensor]) -> None:
+    def load(self, state: dict[str, Tensor], path: Path) -> None:
         """Go on from `state`."""
+        shapes = {}
+        for name, layer in self.layers.items() if state else ():
+            shapes[f"{name}.score"] = (len(layer.wires), self.features[name])
+            shapes[f"{name}.importance"] = layer.wires.shape
+        check_shapes(state, shapes, path)
         self.sums = dict(state)
 
 
@@ -134,10 +147,10 @@ class Select(Rewiring):
     """
 
     def __init__(
-        self, layers: dict[str, TableLayer], config: MappingConfig, features: dict[str, int],
+        self, layers: dict[str, TableLayer], features: dict[str, int], config: MappingConfig,
         generator: torch.Generator,
     ) -> None:  # fmt: skip
-        super().__init__(layers, config)
+        super().__init__(layers, features, config)
         self.logits: dict[str, Tensor] = {}
         self.candidates: dict[str, Tensor] = {}
         for name, layer in layers.items():
@@ -185,8 +198,9 @@ class Select(Rewiring):
         """Return the logits; the candidates follow from the seed."""
         return self.logits
 
-    def load(self, state: dict[str, Tensor]) -> None:
+    def load(self, state: dict[str, Tensor], path: Path) -> None:
         """Go on from `state`."""
+        check_shapes(state, {name: logits.shape for name, logits in self.logits.items()}, path)
         self.logits = dict(state)
 
 
@@ -201,8 +215,8 @@ def rewiring(recipe: Recipe, model: LutModel, generator: torch.Generator) -> Rew
         if isinstance(level, TableLayer) and level.mapped:
             layers[str(number)], features[str(number)] = level, before
     if kind == "regrow":
-        return Regrow(layers, recipe.mapping)
-    return Select(layers, recipe.mapping, features, generator)
+        return Regrow(layers, features, recipe.mapping)
+    return Select(layers, features, recipe.mapping, generator)
 
 
 def _forget(
