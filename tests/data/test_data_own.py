@@ -84,6 +84,13 @@ def test_malformed_csv(csv, text, words):
         assert word in str(caught.value)
 
 
+def test_csv_labels_of_two_dashes_are_text(csv):
+    assert load("csv", path=csv("a,y\n1,--1\n2,1\n3,1\n"), label="y", test=1).classes == (
+        "--1",
+        "1",
+    )
+
+
 def test_csv_wrong_label_column(csv):
     with pytest.raises(DataError, match="no label column 'klass'; columns: a, kind, b"):
         load("csv", path=csv(ROWS), label="klass")

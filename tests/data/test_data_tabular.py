@@ -1,4 +1,6 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from lutra.data import load
@@ -115,3 +117,27 @@ def test_a_split_of_another_table_is_refused(folder, tmp_path):
     np.savez(home / "split_dedup_70_30.npz", n=7, train_mask=np.zeros(1, np.uint8))
     with pytest.raises(DataError, match="a mask of 7 rows for 82332"):
         load("nid", folder=tmp_path)
+
+
+def test_monk_of_uneven_parts_is_refused(tmp_path):
+    x, y = np.ones((4, 6), int), np.arange(4) % 2
+    path = tmp_path / "uci_monk" / "monk.npz"
+    path.parent.mkdir()
+    whole = {"m1_train_x": x, "m1_train_y": y, "m1_test_x": x, "m1_test_y": y}
+    for change in ({"m1_train_y": y[:3]}, {"m1_test_x": x[:, :5]}):
+        np.savez(path, **(whole | change))
+        with pytest.raises(DataError, match=r"monk\.npz: arrays of m1 differ"):
+            load("monk1", folder=tmp_path)
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+def test_a_gap_in_a_binarised_column_is_named(tmp_path, folder, value):
+    path = tmp_path / "uci_adult" / "adult.parquet"
+    path.parent.mkdir()
+    table = pq.read_table(folder / "uci_adult" / "adult.parquet")
+    ages = table["age"].to_numpy().astype(float)
+    ages[7] = float(value)
+    at = table.column_names.index("age")
+    pq.write_table(table.set_column(at, "age", pa.array(ages)), path)
+    with pytest.raises(DataError, match=f"row 7, column 'age': {value} is not a finite"):
+        load("adult", folder=tmp_path)

@@ -71,9 +71,10 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of every row and label, as hexadecimal text."""
-        digest = hashlib.sha256()
-        for part in (self.train, self.validation, self.test):
+        """Fingerprint of every row, label and unit, as hexadecimal text."""
+        digest = hashlib.sha256(self.scale.tobytes() + self.offset.tobytes())
+        digest.update(repr((self.width, self.signed, self.classes)).encode())
+        for part in (self.train, self.validation, self.test, *self.more.values()):
             digest.update(part.x.astype("<i4").tobytes())
             digest.update(part.y.astype("<i8").tobytes())
         return digest.hexdigest()

@@ -74,6 +74,11 @@ def load_monk(request: Request) -> Table:
         ]
         for part in ("train", "test")
     ]
+    widths = {x.shape[1] for x, _ in parts}
+    if len(widths) > 1 or any(len(x) != len(y) for x, y in parts):
+        raise DataError(
+            f"{path}: arrays of m{number} differ in rows or columns; fetch the file again"
+        )
     x = np.concatenate([x for x, _ in parts])
     y = class_indices(np.concatenate([y for _, y in parts]), np.arange(2), str(path))
     columns = {f"a{i + 1}": column.astype("U") for i, column in enumerate(x.T)}
@@ -91,6 +96,13 @@ def _bits(
     least: int,
     source: str,
 ) -> Table:
+    for name, column in columns.items():
+        if column.dtype.kind == "f" and not np.isfinite(column).all():
+            row = int(np.flatnonzero(~np.isfinite(column))[0])
+            raise DataError(
+                f"{source}, row {row}, column {name!r}: {column[row]} is not a finite number; "
+                "remove the row or fill the gap"
+            )
     known = {name: column[train] for name, column in columns.items()}
     bits = choose_bits(known, list(columns), most, least)
     x = binarise(columns, bits)
