@@ -42,6 +42,11 @@ def test_csv_last_column_sorted_as_numbers(csv):
     assert found.classes == ("-1", "9", "10")
 
 
+def test_csv_labels_that_are_no_numbers_stay_text(csv):
+    found = load("csv", path=csv("a,y\n1,1\n2,--1\n3,1\n4,-1\n5,--1\n"), test=1)
+    assert found.classes == ("--1", "-1", "1")
+
+
 def test_csv_keeps_whole_numbers(csv):
     train, test = csv("a,b,y\n-5,0,u\n7,1,v\n"), csv("a,b,y\n100,3,u\n-9,-1,v\n", "test.csv")
     found = load("csv", path=train, test_path=test)

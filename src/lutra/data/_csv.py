@@ -97,6 +97,6 @@ def _is_number(cell: str) -> bool:
 
 def _classes(labels: NDArray) -> NDArray:
     distinct = np.unique(labels)
-    if all(label.lstrip("-").isdecimal() and len(label) < 19 for label in distinct):
+    if all(label.removeprefix("-").isdecimal() and len(label) < 19 for label in distinct):
         return np.array(sorted(distinct, key=int))
     return distinct
