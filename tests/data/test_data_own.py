@@ -68,6 +68,7 @@ def test_csv_byte_order_mark_quotes_and_blank_lines(csv):
         ("a,b,y\n", ["rows"]),
         ("y\nu\nv\n", ["feature column"]),
         ("1,2,3\n4,5,6\n", ["first line", "name the columns"]),
+        ("1,2,cat\n4,5,dog\n6,7,cat\n", ["first line", "add a header line"]),
         ("a,a,y\n1,2,u\n", ["'a'", "rename"]),
         ("a,b,y\n1,2,u\n1,u\n", ["line 3", "2 cells", "3"]),
         ("a,b,y\n1,2,u\n1,oops,v\n", ["line 3", "'b'", "'oops'"]),
@@ -100,6 +101,11 @@ def test_csv_test_file_must_fit(csv):
         load("csv", path=train, test_path=csv("b,a,y\n1,2,u\n", "t.csv"))
     with pytest.raises(DataError, match=r"t\.csv, row 1: label 'w' does not occur"):
         load("csv", path=train, test_path=csv("a,b,y\n1,2,u\n1,2,w\n", "t.csv"))
+
+
+def test_csv_header_of_numbers_beside_a_named_label(csv):
+    with pytest.raises(DataError, match="add a header line"):
+        load("csv", path=csv("kind,1,2\ncat,3,4\ndog,5,6\n"), label="kind")
 
 
 def test_missing_path(tmp_path, alone):

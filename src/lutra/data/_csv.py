@@ -69,13 +69,16 @@ def _label_column(path: Path, columns: list[str], label: str | None) -> int:
         raise DataError(f"{path}: two columns are called {repeated!r}; rename one")
     if not columns:
         raise DataError(f"{path}: the file is empty; it needs a header row and data")
-    if all(map(_is_number, columns)):
-        raise DataError(f"{path}: the first line holds numbers; it must name the columns")
-    if label is None:
-        return len(columns) - 1
-    if label not in columns:
+    if label is not None and label not in columns:
         raise DataError(f"{path}: no label column {label!r}; columns: {', '.join(columns)}")
-    return columns.index(label)
+    column = len(columns) - 1 if label is None else columns.index(label)
+    features = columns[:column] + columns[column + 1 :]
+    if features and all(map(_is_number, features)):
+        raise DataError(
+            f"{path}: the first line holds numbers where it must name the columns; "
+            "add a header line, with names that are not numbers"
+        )
+    return column
 
 
 def _numbers(where: str, cells: list[str], columns: list[str]) -> list[float]:
