@@ -113,6 +113,12 @@ def test_missing_path(tmp_path, alone):
         load("csv")
     with pytest.raises(DataError, match="no such file"):
         load("npz", path=tmp_path / "none.npz")
+    for name in ("npz", "csv"):
+        with pytest.raises(DataError, match="no such file"):
+            load(name, path=tmp_path / ("x" * 5000))
+    for name in ("mnist", "jsc-pythia"):
+        with pytest.raises(DataError, match="was not found"):
+            load(name, folder=tmp_path / ("x" * 5000))
 
 
 def test_npz_images(npz):

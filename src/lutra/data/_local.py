@@ -7,7 +7,7 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.data._request import Request
+from lutra.data._request import Request, is_file
 from lutra.errors import DataError, missing_extra
 
 __all__ = ["Columns", "hdf5", "local_file", "read_parquet", "require"]
@@ -32,7 +32,7 @@ def local_file(request: Request, names: Sequence[str], home: str) -> Path:
         )
     paths = [request.folder / name for name in names]
     for path in paths:
-        if path.is_file():
+        if is_file(path):
             return path
     searched = ", ".join(map(str, paths))
     raise DataError(f"data set {request.name!r} was not found; searched: {searched}; {home}")

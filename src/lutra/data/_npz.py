@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.data._request import Request
+from lutra.data._request import Request, is_file
 from lutra.data._table import Rows, Table, class_indices, hold_out
 from lutra.errors import DataError
 
@@ -68,7 +68,7 @@ def own_path(request: Request) -> Path:
     if request.path is None:
         raise DataError(f"data set {request.name!r} reads your own file; give its path")
     for path in (request.path, request.test_path):
-        if path is not None and not path.is_file():
+        if path is not None and not is_file(path):
             raise DataError(f"{path}: no such file; correct the path")
     return request.path
 
