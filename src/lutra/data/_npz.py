@@ -32,7 +32,7 @@ def load_npz(request: Request) -> Table:
     if len({(x.shape[1:], y.dtype.kind) for x, y in given.values()}) > 1:
         raise DataError(f"{path}: the parts differ in the shape of a row or in the type of labels")
     if y.dtype.kind == "i" and "classes" in arrays:
-        names = _names(path, arrays, "classes", len(arrays["classes"]))
+        names = _names(path, arrays, "classes")
         classes = np.arange(len(names))
     else:
         classes = np.unique(y)
@@ -112,8 +112,8 @@ def _part(path: Path, arrays: Arrays, part: str) -> tuple[NDArray, NDArray]:
     return x, y if y.dtype.kind == "U" else y.astype(np.int64)
 
 
-def _names(path: Path, arrays: Arrays, key: str, count: int) -> tuple[str, ...]:
+def _names(path: Path, arrays: Arrays, key: str, count: int | None = None) -> tuple[str, ...]:
     names = array(path, arrays, key, "U", (1,))
-    if len(names) != count:
+    if count is not None and len(names) != count:
         raise DataError(f"{path}: array {key!r} has {len(names)} names for {count}")
     return tuple(str(name) for name in names)

@@ -93,6 +93,8 @@ def hold_out(rows: Rows, amount: float, seed: int, what: str) -> tuple[Rows, Row
 
 def class_indices(labels: NDArray, classes: NDArray, where: str) -> NDArray[np.int64]:
     """Return the index of each label among ``classes``; an unknown one is named."""
+    if not len(classes):
+        raise DataError(f"{where}: no class is known, as the train part has no rows; give it some")
     order = np.argsort(classes)
     place = np.searchsorted(classes, labels, sorter=order)
     found = order[place.clip(max=len(classes) - 1)]
