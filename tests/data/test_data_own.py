@@ -174,6 +174,7 @@ X, Y = np.ones((4, 2)), np.array([0, 1, 0, 1])
         ({"x": X[:0], "y": Y[:0]}, ["'y'", "no rows"]),
         ({"x_train": X[:0], "y_train": Y[:0], "x_test": X, "y_test": Y}, ["'y_train'", "no rows"]),
         ({"x": X, "y": Y, "classes": np.array("a")}, ["'classes'", "rank 0"]),
+        ({"x": X, "y": 0 * Y, "classes": np.array(["a", "b"])}, ["'a'", "two or more"]),
         ({"x": X, "y": Y, "features": np.array(["a"])}, ["1 names for 2"]),
         ({"x": X, "y": Y, "classes": np.array(["a"])}, ["row 1", "label '1'"]),
         ({"x": np.array([[1.5], [2], [np.nan], [4]]), "y": Y}, ["feature 'x0'", "nan", "finite"]),

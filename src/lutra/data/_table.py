@@ -109,8 +109,6 @@ def class_indices(labels: NDArray, classes: NDArray, where: str) -> NDArray[np.i
 
 
 def _check(table: Table, part: str, rows: Rows) -> None:
-    if len(table.classes) < 2:
-        raise DataError(f"{table.source}: only the class {table.classes}; it needs two or more")
     where = f"{table.source}: {part} part"
     if not rows.x.size and part != "validation":
         raise DataError(f"{where} of shape {rows.x.shape} is empty; it needs rows and features")
@@ -118,6 +116,9 @@ def _check(table: Table, part: str, rows: Rows) -> None:
         raise DataError(
             f"{where} has {rows.x.shape[1]} features, the train part {len(table.features)}"
         )
+    if part == "train" and len(met := np.unique(rows.y)) < 2:
+        name = table.classes[met[0]]
+        raise DataError(f"{where}: only the class {name!r} is met; it needs two or more")
     if rows.x.dtype.kind == "f":
         bad = np.argwhere(~(np.abs(rows.x) < np.float64(1e300)))
         if bad.size:
