@@ -75,6 +75,8 @@ def test_csv_byte_order_mark_quotes_and_blank_lines(csv):
         ("a,b,y\n1,,u\n", ["line 2", "'b'", "''"]),
         ("a,b,y\n1,nan,u\n", ["line 2", "'b'", "nan"]),
         ("a,b,y\n1,2,u\n1,-inf,u\n", ["line 3", "'b'", "-inf"]),
+        ("a,b,y\n1,2,u\n1,-1e31,v\n", ["row 1", "'b'", "-1e+31 exceeds 1e+30", "unit"]),
+        ("a,b,y\n1,2e-31,u\n1,0,v\n3,1e-32,u\n", ["'b'", "no magnitude reaches 1e-30", "unit"]),
         ("a,b,y\n1,2,u\n1,2,\n", ["line 3", "'y'", "no label"]),
         ("a,b,y\n1,2,u\n1,2,u\n", ["two or more"]),
         (b"a,y\n\xff\xfe,u\n", ["UTF-8"]),
@@ -148,15 +150,17 @@ def test_npz_names(npz):
 
 
 def test_npz_constant_columns_and_wide_ranges(npz):
-    x = np.stack([np.full(8, 3.25), np.linspace(-1e200, 1e200, 8), np.linspace(0, 1e-310, 8)], 1)
+    x = np.stack([np.full(8, 3.25), np.linspace(-1e30, 1e30, 8), np.linspace(0, 1e-30, 8)], 1)
     found = load("npz", path=npz(x=x, y=np.arange(8) % 2), test=1, width=24)
     assert not found.train.x[:, 0].any()
     assert found.train.x.dtype == np.int32
     assert (found.train.x >= 0).all() and (found.train.x < 1 << 24).all()
     assert np.isfinite(found.scale).all() and (found.scale > 0).all()
+    assert (found.scale.astype(np.float32) > 0).all()
 
 
 X, Y = np.ones((4, 2)), np.array([0, 1, 0, 1])
+LATE = np.r_[np.full(7, 1.5), np.nan, 2, 3][:, None]
 
 
 @pytest.mark.parametrize(
@@ -175,6 +179,9 @@ X, Y = np.ones((4, 2)), np.array([0, 1, 0, 1])
         ({"x_train": X[:0], "y_train": Y[:0], "x_test": X, "y_test": Y}, ["'y_train'", "no rows"]),
         ({"x": X, "y": Y, "classes": np.array("a")}, ["'classes'", "rank 0"]),
         ({"x": X, "y": 0 * Y, "classes": np.array(["a", "b"])}, ["'a'", "two or more"]),
+        ({"x": LATE, "y": np.arange(10) % 2}, ["array 'x', row 7", "feature 'x0'", "nan"]),
+        ({"x": X * [1, np.float64(2e30)], "y": Y}, ["row 0", "'x1'", "2e+30 exceeds 1e+30"]),
+        ({"x": X * [1, 2e-31], "y": Y}, ["'x1'", "no magnitude reaches 1e-30", "unit"]),
         ({"x": X, "y": Y, "features": np.array(["a"])}, ["1 names for 2"]),
         ({"x": X, "y": Y, "classes": np.array(["a"])}, ["row 1", "label '1'"]),
         ({"x": np.array([[1.5], [2], [np.nan], [4]]), "y": Y}, ["feature 'x0'", "nan", "finite"]),

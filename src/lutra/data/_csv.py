@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lutra.data._npz import own_path
 from lutra.data._request import Request
-from lutra.data._table import Rows, Table, class_indices, hold_out
+from lutra.data._table import Rows, Table, check_numbers, class_indices, hold_out
 from lutra.errors import DataError
 
 __all__ = ["load_csv", "read_csv"]
@@ -60,7 +60,9 @@ def read_csv(path: Path, label: str | None) -> tuple[list[str], str, NDArray, ND
     name = columns.pop(column)
     if not labels or not columns:
         raise DataError(f"{path}: it needs a header, rows, and a feature column beside the label")
-    return columns, name, np.frombuffer(values).reshape(len(labels), -1), np.array(labels)
+    x = np.frombuffer(values).reshape(len(labels), -1)
+    check_numbers(x, columns, str(path))
+    return columns, name, x, np.array(labels)
 
 
 def _label_column(path: Path, columns: list[str], label: str | None) -> int:

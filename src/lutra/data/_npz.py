@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra.data._request import Request, is_file
-from lutra.data._table import Rows, Table, class_indices, hold_out
+from lutra.data._table import Rows, Table, check_numbers, class_indices, hold_out
 from lutra.errors import DataError
 
 __all__ = ["array", "load_npz", "own_path", "read_arrays"]
@@ -37,30 +37,22 @@ def load_npz(request: Request) -> Table:
     else:
         classes = np.unique(y)
         names = tuple(str(label) for label in classes)
-    rows = {
-        part: Rows(
-            x.reshape(len(x), math.prod(x.shape[1:])),
-            class_indices(y, classes, f"{path}, array {'y' + part!r}"),
-        )
-        for part, (x, y) in given.items()
-    }
+    count = math.prod(x.shape[1:])
+    features = tuple(f"x{i}" for i in range(count))
+    if "features" in arrays:
+        features = _names(path, arrays, "features", count)
+    rows = {}
+    for part, (values, labels) in given.items():
+        flat = values.reshape(len(values), count)
+        check_numbers(flat, features, f"{path}, array {'x' + part!r}")
+        rows[part] = Rows(flat, class_indices(labels, classes, f"{path}, array {'y' + part!r}"))
     if "" in rows:
         train, test = hold_out(rows[""], request.test, 0, f"{path}: test")
     else:
         train, test = rows["_train"], rows["_test"]
-    features = train.x.shape[1]
-    return Table(
-        path.stem,
-        train,
-        rows.get("_val"),
-        test,
-        names,
-        _names(path, arrays, "features", features)
-        if "features" in arrays
-        else tuple(f"x{i}" for i in range(features)),
-        (x.shape[1], x.shape[2]) if x.ndim == 3 else None,
-        source=str(path),
-    )
+    image = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
+    validation = rows.get("_val")
+    return Table(path.stem, train, validation, test, names, features, image, source=str(path))
 
 
 def own_path(request: Request) -> Path:
