@@ -99,6 +99,14 @@ def test_other_593_bits_are_refused(tmp_path, change):
         load("nid-593", folder=tmp_path)
 
 
+def test_593_bits_of_one_class_are_refused(tmp_path):
+    npz_593(tmp_path, most=1)
+    with pytest.raises(
+        DataError, match=r"unsw_nb15_binarized: train part: only the class 'normal'"
+    ):
+        load("nid-593", folder=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["nid", "nid-593", "adult", "monk1"])
 def test_where_to_find_it(alone, name):
     with pytest.raises(DataError, match=f"'{name}' is not fetched and LUTRA_DATA is not set; name"):

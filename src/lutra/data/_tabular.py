@@ -1,5 +1,7 @@
 """Small tables of numbers and text, as bits: NID (UNSW-NB15), Adult, MONK."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,16 +43,17 @@ def load_nid(request: Request) -> Table:
 
 def load_nid_593(request: Request) -> Table:
     """Load the published 593 bits of UNSW-NB15; a label follows them in each row."""
-    parts = []
+    parts, path = [], Path()
     for part in ("train", "test"):
-        name = f"unsw_nb15_binarized/{part}.npz"
-        path = local_file(request, [name], _NID_593_HOME)
+        path = local_file(request, [f"unsw_nb15_binarized/{part}.npz"], _NID_593_HOME)
         rows = array(path, read_arrays(path), part, "biuf", (2,))
         if rows.shape[1] != 594 or not np.isin(rows, (0, 1)).all():
             raise DataError(f"{path}: expected 593 bits and a label per row, all 0 or 1")
         parts.append(Rows(rows[:, :-1].astype(np.uint8), rows[:, -1].astype(np.int64)))
     features = tuple(f"bit{number}" for number in range(593))
-    return Table("nid-593", parts[0], None, parts[1], ("normal", "attack"), features)
+    train, test = parts
+    source = str(path.parent)
+    return Table("nid-593", train, None, test, ("normal", "attack"), features, source=source)
 
 
 def load_adult(request: Request) -> Table:
