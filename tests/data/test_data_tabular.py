@@ -75,6 +75,26 @@ def test_monk_follows_its_rule(folder, number):
     assert a3.min() == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": np.zeros(3, int)}, r"\(4, 6\) with 3 labels; each part needs six"),
+        ({"x": np.ones((4, 5), int)}, r"\(4, 5\) with 4 labels; each part needs six"),
+        ({"y": np.full(4, 2)}, "label '2' does not occur"),
+    ],
+)
+def test_malformed_monk(tmp_path, change, words):
+    (tmp_path / "uci_monk").mkdir()
+    arrays = {"x": np.arange(24).reshape(4, 6), "y": np.arange(4) % 2}
+    arrays = {
+        f"m1_{part}_{key}": value for key, value in arrays.items() for part in ("train", "test")
+    }
+    arrays |= {f"m1_test_{key}": value for key, value in change.items()}
+    np.savez(tmp_path / "uci_monk" / "monk.npz", **arrays)
+    with pytest.raises(DataError, match=rf"monk\.npz.*{words}"):
+        load("monk1", folder=tmp_path)
+
+
 def npz_593(folder, columns=594, most=2):
     home = folder / "unsw_nb15_binarized"
     home.mkdir()

@@ -77,6 +77,12 @@ def load_monk(request: Request) -> Table:
         ]
         for part in ("train", "test")
     ]
+    for x, y in parts:
+        if x.shape != (len(y), 6):
+            raise DataError(
+                f"{path}: attributes of shape {x.shape} with {len(y)} labels; "
+                "each part needs six attributes and a label per row"
+            )
     x = np.concatenate([x for x, _ in parts])
     y = class_indices(np.concatenate([y for _, y in parts]), np.arange(2), str(path))
     columns = {f"a{i + 1}": column.astype("U") for i, column in enumerate(x.T)}
