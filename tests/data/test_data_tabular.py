@@ -1,4 +1,6 @@
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as parquet
 import pytest
 
 from lutra.data import load
@@ -93,6 +95,49 @@ def test_malformed_monk(tmp_path, change, words):
     np.savez(tmp_path / "uci_monk" / "monk.npz", **arrays)
     with pytest.raises(DataError, match=rf"monk\.npz.*{words}"):
         load("monk1", folder=tmp_path)
+
+
+def small_nid(folder, **change):
+    home = folder / "nid_unsw_nb15"
+    home.mkdir()
+    columns = {"id": np.arange(40), "dur": np.arange(40) / 7, "label": np.arange(40) % 2}
+    columns |= {"attack_cat": np.array(["none"] * 40)} | change
+    parquet.write_table(pa.table(columns), home / "unsw_nb15_82332.parquet")
+    np.savez(home / "split_dedup_70_30.npz", n=40, train_mask=np.packbits(np.arange(40) % 3 > 0))
+
+
+def small_adult(folder, **change):
+    (folder / "uci_adult").mkdir()
+    columns = {"age": np.arange(40.0), "income": np.array(["<=50K", ">50K"] * 20)}
+    columns |= {"split": np.array(["train", "train", "test", "train"] * 10)} | change
+    parquet.write_table(pa.table(columns), folder / "uci_adult" / "adult.parquet")
+
+
+def test_small_tables_load(tmp_path):
+    """What the next test damages is good otherwise."""
+    small_nid(tmp_path)
+    small_adult(tmp_path)
+    assert len(load("nid", folder=tmp_path).train) == 26
+    assert len(load("adult", folder=tmp_path).train) == 30
+
+
+GAP = np.r_[np.arange(30.0), np.nan, np.arange(9.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("nid", {"dur": GAP}, r"82332\.parquet, row 30, feature 'dur': nan is not a finite"),
+        ("nid", {"label": np.ones(40, int)}, "only the class 'attack' is met; it needs two"),
+        ("adult", {"age": np.where(np.isnan(GAP), np.inf, GAP)}, "row 30, feature 'age': inf is"),
+        ("adult", {"age": [[1, 2]] * 40}, "column 'age' has gaps or mixed types"),
+        ("adult", {"income": np.array(["<=50K"] * 40)}, "only the class '<=50K' is met"),
+    ],
+)
+def test_malformed_tables(tmp_path, name, change, words):
+    (small_nid if name == "nid" else small_adult)(tmp_path, **change)
+    with pytest.raises(DataError, match=words):
+        load(name, folder=tmp_path)
 
 
 def npz_593(folder, columns=594, most=2):

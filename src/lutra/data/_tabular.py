@@ -9,7 +9,7 @@ from lutra.data._binarise import binarise, choose_bits
 from lutra.data._local import Columns, local_file, read_parquet
 from lutra.data._npz import array, read_arrays
 from lutra.data._request import Request
-from lutra.data._table import Rows, Table, class_indices
+from lutra.data._table import Rows, Table, check_numbers, class_indices
 from lutra.errors import DataError
 
 __all__ = ["load_adult", "load_monk", "load_nid", "load_nid_593"]
@@ -100,6 +100,10 @@ def _bits(
     least: int,
     source: str,
 ) -> Table:
+    if not columns:
+        raise DataError(f"{source}: no column beside the label; add the features")
+    for name, column in columns.items():
+        check_numbers(column[:, None], [name], source)
     known = {name: column[train] for name, column in columns.items()}
     bits = choose_bits(known, list(columns), most, least)
     x = binarise(columns, bits)
