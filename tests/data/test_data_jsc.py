@@ -135,6 +135,29 @@ def test_rows_of_no_class_are_refused(tmp_path, jets):
         load("jsc-cernbox", folder=tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scaler_mean": np.zeros(15)}, "differ in rows or features"),
+        ({"y": np.arange(4)}, "differ in rows or features"),
+        ({"y": np.full(5, 5)}, "array 'y', row 0: label '5' does not occur"),
+    ],
+)
+def test_malformed_real_jets(tmp_path, jets, change, words):
+    names = {"features": np.array(FEATURES), "classes": np.array(CLASSES)}
+    y = np.arange(ROWS) % 5
+    real = {"x_std": jets[0][:5], "y": y[:5], "scaler_scale": np.ones(16)} | names
+    for folder in ("jsc", "jsc_pythia"):
+        (tmp_path / folder).mkdir()
+    np.savez(tmp_path / "jsc_pythia/jsc_pythia.npz", x=jets[0], y=y, split=y % 3, **names)
+    path = tmp_path / "jsc" / "jsc_openml_1000.npz"
+    np.savez(path, **real | {"scaler_mean": np.zeros(16)})
+    assert len(load("jsc-pythia", folder=tmp_path).more["real jets"]) == 5
+    np.savez(path, **real | {"scaler_mean": np.zeros(16)} | change)
+    with pytest.raises(DataError, match=f"{path}.*{words}"):
+        load("jsc-pythia", folder=tmp_path)
+
+
 @pytest.fixture(scope="module")
 def pythia(data_folder):
     return load(local("jsc-pythia"), folder=data_folder, clip=0.002)

@@ -110,7 +110,11 @@ def _real_jets(folder: Path) -> Rows:
     )
     features = array(path, arrays, "features", "U", (1,)).tolist()
     classes = array(path, arrays, "classes", "U", (1,))
+    y = array(path, arrays, "y", "iu", (1,))
+    count = len(features)
+    if scaled.shape != (len(y), count) or not len(scale) == len(mean) == count:
+        raise DataError(f"{path}: its arrays differ in rows or features; take the file anew")
     columns = dict(zip(features, (scaled * scale + mean).T, strict=True))
     x = np.stack([require(path, columns, FEATURES)[name] for name in FEATURES], axis=1)
-    labels = classes[array(path, arrays, "y", "iu", (1,))]
+    labels = classes[class_indices(y, np.arange(len(classes)), f"{path}, array 'y'")]
     return Rows(x, class_indices(labels, np.array(CLASSES), str(path)))
