@@ -22,9 +22,9 @@ def jets(alone):
     return rng.normal(size=(ROWS, len(FEATURES))), np.array(CLASSES)[np.arange(ROWS) % 5]
 
 
-def openml(folder, jets, ending, drop=""):
+def openml(folder, jets, ending, drop="", **change):
     x, labels = jets
-    columns = {**dict(zip(FEATURES, x.T, strict=True)), "class": labels}
+    columns = {**dict(zip(FEATURES, x.T, strict=True)), "class": labels} | change
     columns.pop(drop, None)
     path = folder / "jsc_openml" / f"dataset_42468.{ending}"
     path.parent.mkdir()
@@ -36,9 +36,10 @@ def openml(folder, jets, ending, drop=""):
     return path
 
 
-def cernbox(folder, jets, repeat=0):
+def cernbox(folder, jets, repeat=0, kind="<f8", row=None):
     x, labels = jets
     kinds = [(f"j_{name}", "<f8") for name in (*FEATURES, *CLASSES)] + [("j_pt", "<f8")]
+    kinds[3] = (kinds[3][0], kind)
     table = np.zeros(ROWS + repeat, kinds)
     order = np.r_[np.arange(ROWS), np.arange(repeat)]
     for name, column in zip(FEATURES, x.T, strict=True):
@@ -48,7 +49,7 @@ def cernbox(folder, jets, repeat=0):
     path = folder / "jsc_cernbox" / _CERNBOX
     path.parent.mkdir()
     with h5py.File(path, "w") as file:
-        file["t_allpar_new"] = table
+        file["t_allpar_new"] = table if row is None else table[row]
     return path
 
 
@@ -91,6 +92,30 @@ def test_a_missing_column_is_named(tmp_path, jets):
         load("jsc-openml", folder=tmp_path)
 
 
+def test_a_column_of_text_is_named(tmp_path, jets):
+    path = openml(tmp_path, jets, "pq", mass_mmdt=jets[1])
+    with pytest.raises(DataError, match=f"{path}: column 'mass_mmdt' is <U1 .* a number per row"):
+        load("jsc-openml", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"), [({"kind": "S30"}, r"\|S30 of rank 1"), ({"row": 3}, "float64 of rank 0")]
+)
+def test_an_hdf5_table_of_another_form_is_refused(tmp_path, jets, change, words):
+    path = cernbox(tmp_path, jets, **change)
+    with pytest.raises(DataError, match=f"{path}: column 'j_.*' is {words}; it must be a number"):
+        load("jsc-cernbox", folder=tmp_path)
+
+
+@pytest.mark.parametrize(("value", "word"), [(np.nan, "nan is not a"), (-2e30, "exceeds 1e.30")])
+@pytest.mark.parametrize("name", ["jsc-openml", "jsc-cernbox"])
+def test_a_number_out_of_range_is_placed_in_the_file(tmp_path, jets, name, value, word):
+    jets[0][41, 3] = value
+    path = openml(tmp_path, jets, "pq") if name == "jsc-openml" else cernbox(tmp_path, jets, 7)
+    with pytest.raises(DataError, match=f"{path}, row 41, feature '(j_)?{FEATURES[3]}': .*{word}"):
+        load(name, folder=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["jsc-openml", "jsc-cernbox"])
 def test_a_missing_or_broken_file_is_named(tmp_path, jets, name):
     with pytest.raises(DataError, match="LUTRA_DATA is not set"):
@@ -108,6 +133,29 @@ def test_rows_of_no_class_are_refused(tmp_path, jets):
     cernbox(tmp_path, jets)
     with pytest.raises(DataError, match="exactly one class"):
         load("jsc-cernbox", folder=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"scaler_mean": np.zeros(15)}, "differ in rows or features"),
+        ({"y": np.arange(4)}, "differ in rows or features"),
+        ({"y": np.full(5, 5)}, "array 'y', row 0: label '5' does not occur"),
+    ],
+)
+def test_malformed_real_jets(tmp_path, jets, change, words):
+    names = {"features": np.array(FEATURES), "classes": np.array(CLASSES)}
+    y = np.arange(ROWS) % 5
+    real = {"x_std": jets[0][:5], "y": y[:5], "scaler_scale": np.ones(16)} | names
+    for folder in ("jsc", "jsc_pythia"):
+        (tmp_path / folder).mkdir()
+    np.savez(tmp_path / "jsc_pythia/jsc_pythia.npz", x=jets[0], y=y, split=y % 3, **names)
+    path = tmp_path / "jsc" / "jsc_openml_1000.npz"
+    np.savez(path, **real | {"scaler_mean": np.zeros(16)})
+    assert len(load("jsc-pythia", folder=tmp_path).more["real jets"]) == 5
+    np.savez(path, **real | {"scaler_mean": np.zeros(16)} | change)
+    with pytest.raises(DataError, match=f"{path}.*{words}"):
+        load("jsc-pythia", folder=tmp_path)
 
 
 @pytest.fixture(scope="module")

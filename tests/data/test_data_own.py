@@ -42,6 +42,11 @@ def test_csv_last_column_sorted_as_numbers(csv):
     assert found.classes == ("-1", "9", "10")
 
 
+def test_csv_labels_that_are_no_numbers_stay_text(csv):
+    found = load("csv", path=csv("a,y\n1,1\n2,--1\n3,1\n4,-1\n5,--1\n"), test=1)
+    assert found.classes == ("--1", "-1", "1")
+
+
 def test_csv_keeps_whole_numbers(csv):
     train, test = csv("a,b,y\n-5,0,u\n7,1,v\n"), csv("a,b,y\n100,3,u\n-9,-1,v\n", "test.csv")
     found = load("csv", path=train, test_path=test)
@@ -63,12 +68,15 @@ def test_csv_byte_order_mark_quotes_and_blank_lines(csv):
         ("a,b,y\n", ["rows"]),
         ("y\nu\nv\n", ["feature column"]),
         ("1,2,3\n4,5,6\n", ["first line", "name the columns"]),
+        ("1,2,cat\n4,5,dog\n6,7,cat\n", ["first line", "add a header line"]),
         ("a,a,y\n1,2,u\n", ["'a'", "rename"]),
         ("a,b,y\n1,2,u\n1,u\n", ["line 3", "2 cells", "3"]),
         ("a,b,y\n1,2,u\n1,oops,v\n", ["line 3", "'b'", "'oops'"]),
         ("a,b,y\n1,,u\n", ["line 2", "'b'", "''"]),
         ("a,b,y\n1,nan,u\n", ["line 2", "'b'", "nan"]),
         ("a,b,y\n1,2,u\n1,-inf,u\n", ["line 3", "'b'", "-inf"]),
+        ("a,b,y\n1,2,u\n1,-1e31,v\n", ["row 1", "'b'", "-1e+31 exceeds 1e+30", "unit"]),
+        ("a,b,y\n1,2e-31,u\n1,0,v\n3,1e-32,u\n", ["'b'", "no magnitude reaches 1e-30", "unit"]),
         ("a,b,y\n1,2,u\n1,2,\n", ["line 3", "'y'", "no label"]),
         ("a,b,y\n1,2,u\n1,2,u\n", ["two or more"]),
         (b"a,y\n\xff\xfe,u\n", ["UTF-8"]),
@@ -84,13 +92,6 @@ def test_malformed_csv(csv, text, words):
         assert word in str(caught.value)
 
 
-def test_csv_labels_of_two_dashes_are_text(csv):
-    assert load("csv", path=csv("a,y\n1,--1\n2,1\n3,1\n"), label="y", test=1).classes == (
-        "--1",
-        "1",
-    )
-
-
 def test_csv_wrong_label_column(csv):
     with pytest.raises(DataError, match="no label column 'klass'; columns: a, kind, b"):
         load("csv", path=csv(ROWS), label="klass")
@@ -104,11 +105,22 @@ def test_csv_test_file_must_fit(csv):
         load("csv", path=train, test_path=csv("a,b,y\n1,2,u\n1,2,w\n", "t.csv"))
 
 
+def test_csv_header_of_numbers_beside_a_named_label(csv):
+    with pytest.raises(DataError, match="add a header line"):
+        load("csv", path=csv("kind,1,2\ncat,3,4\ndog,5,6\n"), label="kind")
+
+
 def test_missing_path(tmp_path, alone):
     with pytest.raises(DataError, match="give its path"):
         load("csv")
     with pytest.raises(DataError, match="no such file"):
         load("npz", path=tmp_path / "none.npz")
+    for name in ("npz", "csv"):
+        with pytest.raises(DataError, match="no such file"):
+            load(name, path=tmp_path / ("x" * 5000))
+    for name in ("mnist", "jsc-pythia"):
+        with pytest.raises(DataError, match="was not found"):
+            load(name, folder=tmp_path / ("x" * 5000))
 
 
 def test_npz_images(npz):
@@ -138,15 +150,17 @@ def test_npz_names(npz):
 
 
 def test_npz_constant_columns_and_wide_ranges(npz):
-    x = np.stack([np.full(8, 3.25), np.linspace(-1e200, 1e200, 8), np.linspace(0, 1e-310, 8)], 1)
+    x = np.stack([np.full(8, 3.25), np.linspace(-1e30, 1e30, 8), np.linspace(0, 1e-30, 8)], 1)
     found = load("npz", path=npz(x=x, y=np.arange(8) % 2), test=1, width=24)
     assert not found.train.x[:, 0].any()
     assert found.train.x.dtype == np.int32
     assert (found.train.x >= 0).all() and (found.train.x < 1 << 24).all()
     assert np.isfinite(found.scale).all() and (found.scale > 0).all()
+    assert (found.scale.astype(np.float32) > 0).all()
 
 
 X, Y = np.ones((4, 2)), np.array([0, 1, 0, 1])
+LATE = np.r_[np.full(7, 1.5), np.nan, 2, 3][:, None]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +175,13 @@ X, Y = np.ones((4, 2)), np.array([0, 1, 0, 1])
         ({"x": X, "y": Y.astype(float)}, ["'y'", "float", "int"]),
         ({"x": X, "y": Y.astype(object)}, ["object"]),
         ({"x": X[:, :0], "y": Y}, ["empty"]),
-        ({"x": X[:0], "y": Y[:0]}, ["test"]),
+        ({"x": X[:0], "y": Y[:0]}, ["'y'", "no rows"]),
+        ({"x_train": X[:0], "y_train": Y[:0], "x_test": X, "y_test": Y}, ["'y_train'", "no rows"]),
+        ({"x": X, "y": Y, "classes": np.array("a")}, ["'classes'", "rank 0"]),
+        ({"x": X, "y": 0 * Y, "classes": np.array(["a", "b"])}, ["'a'", "two or more"]),
+        ({"x": LATE, "y": np.arange(10) % 2}, ["array 'x', row 7", "feature 'x0'", "nan"]),
+        ({"x": X * [1, np.float64(2e30)], "y": Y}, ["row 0", "'x1'", "2e+30 exceeds 1e+30"]),
+        ({"x": X * [1, 2e-31], "y": Y}, ["'x1'", "no magnitude reaches 1e-30", "unit"]),
         ({"x": X, "y": Y, "features": np.array(["a"])}, ["1 names for 2"]),
         ({"x": X, "y": Y, "classes": np.array(["a"])}, ["row 1", "label '1'"]),
         ({"x": np.array([[1.5], [2], [np.nan], [4]]), "y": Y}, ["feature 'x0'", "nan", "finite"]),

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -17,6 +19,7 @@ def table(rows: int, own: int = 0) -> Table:
         number = np.arange(start, start + count)
         return Rows(number[:, None] >> np.arange(11) & 1, number % 2)
 
+    more = {name: part(start, 3) for name, start in (("second", 1010), ("first", 1020))}
     return Table(
         "t",
         part(0, rows),
@@ -24,6 +27,7 @@ def table(rows: int, own: int = 0) -> Table:
         part(1000, 5),
         ("a", "b"),
         tuple("abcdefghijk"),
+        more=more,
     )
 
 
@@ -53,6 +57,29 @@ def test_parts_are_disjoint_seeded_and_leave_test_alone(rows, share, seed, own):
 def test_seeds_differ():
     parts = {tuple(numbers(finish(table(100), 30, seed, 12))[1]) for seed in range(20)}
     assert len(parts) == 20
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"scale": np.full(11, 2.0)},
+        {"offset": np.ones(11)},
+        {"width": 2},
+        {"signed": True},
+        {"classes": ("a", "c")},
+        {"more": {}},
+    ],
+)
+def test_fingerprint_covers_the_meaning_of_the_words(change):
+    first = finish(table(20, 5), 0, 0, 12)
+    assert replace(first, **change).sha256 != first.sha256
+
+
+def test_fingerprint_covers_further_parts_in_a_fixed_order():
+    first = finish(table(20, 5), 0, 0, 12)
+    one, two = first.more["first"], first.more["second"]
+    assert replace(first, more={"first": one, "second": two}).sha256 == first.sha256
+    assert replace(first, more={"first": two, "second": one}).sha256 != first.sha256
 
 
 @pytest.mark.parametrize("amount", [-1, 10, 11, 1.0, 1.5, -0.1, float("nan")])

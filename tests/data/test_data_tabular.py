@@ -1,6 +1,6 @@
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
+import pyarrow.parquet as parquet
 import pytest
 
 from lutra.data import load
@@ -77,6 +77,69 @@ def test_monk_follows_its_rule(folder, number):
     assert a3.min() == 1
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y": np.zeros(3, int)}, r"\(4, 6\) with 3 labels; each part needs six"),
+        ({"x": np.ones((4, 5), int)}, r"\(4, 5\) with 4 labels; each part needs six"),
+        ({"y": np.full(4, 2)}, "label '2' does not occur"),
+    ],
+)
+def test_malformed_monk(tmp_path, change, words):
+    (tmp_path / "uci_monk").mkdir()
+    arrays = {"x": np.arange(24).reshape(4, 6), "y": np.arange(4) % 2}
+    arrays = {
+        f"m1_{part}_{key}": value for key, value in arrays.items() for part in ("train", "test")
+    }
+    arrays |= {f"m1_test_{key}": value for key, value in change.items()}
+    np.savez(tmp_path / "uci_monk" / "monk.npz", **arrays)
+    with pytest.raises(DataError, match=rf"monk\.npz.*{words}"):
+        load("monk1", folder=tmp_path)
+
+
+def small_nid(folder, **change):
+    home = folder / "nid_unsw_nb15"
+    home.mkdir()
+    columns = {"id": np.arange(40), "dur": np.arange(40) / 7, "label": np.arange(40) % 2}
+    columns |= {"attack_cat": np.array(["none"] * 40)} | change
+    parquet.write_table(pa.table(columns), home / "unsw_nb15_82332.parquet")
+    np.savez(home / "split_dedup_70_30.npz", n=40, train_mask=np.packbits(np.arange(40) % 3 > 0))
+
+
+def small_adult(folder, **change):
+    (folder / "uci_adult").mkdir()
+    columns = {"age": np.arange(40.0), "income": np.array(["<=50K", ">50K"] * 20)}
+    columns |= {"split": np.array(["train", "train", "test", "train"] * 10)} | change
+    parquet.write_table(pa.table(columns), folder / "uci_adult" / "adult.parquet")
+
+
+def test_small_tables_load(tmp_path):
+    """What the next test damages is good otherwise."""
+    small_nid(tmp_path)
+    small_adult(tmp_path)
+    assert len(load("nid", folder=tmp_path).train) == 26
+    assert len(load("adult", folder=tmp_path).train) == 30
+
+
+GAP = np.r_[np.arange(30.0), np.nan, np.arange(9.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "words"),
+    [
+        ("nid", {"dur": GAP}, r"82332\.parquet, row 30, feature 'dur': nan is not a finite"),
+        ("nid", {"label": np.ones(40, int)}, "only the class 'attack' is met; it needs two"),
+        ("adult", {"age": np.where(np.isnan(GAP), np.inf, GAP)}, "row 30, feature 'age': inf is"),
+        ("adult", {"age": [[1, 2]] * 40}, "column 'age' has gaps or mixed types"),
+        ("adult", {"income": np.array(["<=50K"] * 40)}, "only the class '<=50K' is met"),
+    ],
+)
+def test_malformed_tables(tmp_path, name, change, words):
+    (small_nid if name == "nid" else small_adult)(tmp_path, **change)
+    with pytest.raises(DataError, match=words):
+        load(name, folder=tmp_path)
+
+
 def npz_593(folder, columns=594, most=2):
     home = folder / "unsw_nb15_binarized"
     home.mkdir()
@@ -101,6 +164,14 @@ def test_other_593_bits_are_refused(tmp_path, change):
         load("nid-593", folder=tmp_path)
 
 
+def test_593_bits_of_one_class_are_refused(tmp_path):
+    npz_593(tmp_path, most=1)
+    with pytest.raises(
+        DataError, match=r"unsw_nb15_binarized: train part: only the class 'normal'"
+    ):
+        load("nid-593", folder=tmp_path)
+
+
 @pytest.mark.parametrize("name", ["nid", "nid-593", "adult", "monk1"])
 def test_where_to_find_it(alone, name):
     with pytest.raises(DataError, match=f"'{name}' is not fetched and LUTRA_DATA is not set; name"):
@@ -117,27 +188,3 @@ def test_a_split_of_another_table_is_refused(folder, tmp_path):
     np.savez(home / "split_dedup_70_30.npz", n=7, train_mask=np.zeros(1, np.uint8))
     with pytest.raises(DataError, match="a mask of 7 rows for 82332"):
         load("nid", folder=tmp_path)
-
-
-def test_monk_of_uneven_parts_is_refused(tmp_path):
-    x, y = np.ones((4, 6), int), np.arange(4) % 2
-    path = tmp_path / "uci_monk" / "monk.npz"
-    path.parent.mkdir()
-    whole = {"m1_train_x": x, "m1_train_y": y, "m1_test_x": x, "m1_test_y": y}
-    for change in ({"m1_train_y": y[:3]}, {"m1_test_x": x[:, :5]}):
-        np.savez(path, **(whole | change))
-        with pytest.raises(DataError, match=r"monk\.npz: arrays of m1 differ"):
-            load("monk1", folder=tmp_path)
-
-
-@pytest.mark.parametrize("value", ["nan", "inf"])
-def test_a_gap_in_a_binarised_column_is_named(tmp_path, folder, value):
-    path = tmp_path / "uci_adult" / "adult.parquet"
-    path.parent.mkdir()
-    table = pq.read_table(folder / "uci_adult" / "adult.parquet")
-    ages = table["age"].to_numpy().astype(float)
-    ages[7] = float(value)
-    at = table.column_names.index("age")
-    pq.write_table(table.set_column(at, "age", pa.array(ages)), path)
-    with pytest.raises(DataError, match=f"row 7, column 'age': {value} is not a finite"):
-        load("adult", folder=tmp_path)

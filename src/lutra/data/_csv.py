@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lutra.data._npz import own_path
 from lutra.data._request import Request
-from lutra.data._table import Rows, Table, class_indices, hold_out
+from lutra.data._table import Rows, Table, check_numbers, class_indices, hold_out
 from lutra.errors import DataError
 
 __all__ = ["load_csv", "read_csv"]
@@ -60,7 +60,9 @@ def read_csv(path: Path, label: str | None) -> tuple[list[str], str, NDArray, ND
     name = columns.pop(column)
     if not labels or not columns:
         raise DataError(f"{path}: it needs a header, rows, and a feature column beside the label")
-    return columns, name, np.frombuffer(values).reshape(len(labels), -1), np.array(labels)
+    x = np.frombuffer(values).reshape(len(labels), -1)
+    check_numbers(x, columns, str(path))
+    return columns, name, x, np.array(labels)
 
 
 def _label_column(path: Path, columns: list[str], label: str | None) -> int:
@@ -69,13 +71,16 @@ def _label_column(path: Path, columns: list[str], label: str | None) -> int:
         raise DataError(f"{path}: two columns are called {repeated!r}; rename one")
     if not columns:
         raise DataError(f"{path}: the file is empty; it needs a header row and data")
-    if all(map(_is_number, columns)):
-        raise DataError(f"{path}: the first line holds numbers; it must name the columns")
-    if label is None:
-        return len(columns) - 1
-    if label not in columns:
+    if label is not None and label not in columns:
         raise DataError(f"{path}: no label column {label!r}; columns: {', '.join(columns)}")
-    return columns.index(label)
+    column = len(columns) - 1 if label is None else columns.index(label)
+    features = columns[:column] + columns[column + 1 :]
+    if features and all(map(_is_number, features)):
+        raise DataError(
+            f"{path}: the first line holds numbers where it must name the columns; "
+            "add a header line, with names that are not numbers"
+        )
+    return column
 
 
 def _numbers(where: str, cells: list[str], columns: list[str]) -> list[float]:

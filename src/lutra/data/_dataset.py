@@ -1,6 +1,7 @@
 """What the rest of Lutra sees of a data set: integers, the same in software and in hardware."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -71,10 +72,14 @@ class Dataset:
 
     @property
     def sha256(self) -> str:
-        """Fingerprint of every row, label and unit, as hexadecimal text."""
-        digest = hashlib.sha256(self.scale.tobytes() + self.offset.tobytes())
-        digest.update(repr((self.width, self.signed, self.classes)).encode())
-        for part in (self.train, self.validation, self.test, *self.more.values()):
+        """Fingerprint of every part's rows, what their words mean, and the classes, in hex."""
+        parts = {"train": self.train, "validation": self.validation, "test": self.test}
+        parts |= {f"more {name}": self.more[name] for name in sorted(self.more)}
+        shapes = [(name, part.x.shape) for name, part in parts.items()]
+        head = json.dumps([self.width, self.signed, self.classes, shapes])
+        digest = hashlib.sha256(head.encode())
+        digest.update(self.scale.astype("<f8").tobytes() + self.offset.astype("<f8").tobytes())
+        for part in parts.values():
             digest.update(part.x.astype("<i4").tobytes())
             digest.update(part.y.astype("<i8").tobytes())
         return digest.hexdigest()

@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra.data._csv import read_csv
-from lutra.data._local import Columns, hdf5, local_file, read_parquet, require
+from lutra.data._local import hdf5, local_file, numbers, read_parquet, require
 from lutra.data._npz import array, read_arrays
 from lutra.data._request import Request
-from lutra.data._table import Rows, Table, class_indices, hold_out
+from lutra.data._table import Rows, Table, check_numbers, class_indices, hold_out
 from lutra.errors import DataError
 
 __all__ = ["load_jsc_cernbox", "load_jsc_openml", "load_jsc_pythia"]
@@ -42,6 +42,8 @@ def load_jsc_pythia(request: Request) -> Table:
     if not len(x) == len(labels) == len(split):
         raise DataError(f"{path}: {len(x)} rows, {len(labels)} labels, {len(split)} split marks")
     y = class_indices(labels, np.arange(len(names)), f"{path}, array 'y'")
+    if x.shape[1] == len(features):
+        check_numbers(x, features.tolist(), f"{path}, array 'x'")
     train, validation, test = (Rows(x[split == part], y[split == part]) for part in range(3))
     folder = path.parents[1]
     more = {"real jets": _real_jets(folder)} if (folder / _REAL_JETS).is_file() else {}
@@ -71,7 +73,7 @@ def load_jsc_openml(request: Request) -> Table:
         np.array(CLASSES),
         f"{path}, column 'class'",
     )
-    return _split(request, path, columns, FEATURES, y)
+    return _split(request, path, numbers(path, columns, FEATURES), y)
 
 
 def load_jsc_cernbox(request: Request) -> Table:
@@ -85,22 +87,16 @@ def load_jsc_cernbox(request: Request) -> Table:
     columns = {name: table[name] for name in table.dtype.names or ()}
     features = [f"j_{name}" for name in FEATURES]
     classes = [f"j_{name}" for name in CLASSES]
-    require(path, columns, [*features, *classes])
-    rows = np.stack([columns[name] for name in (*features, *classes)], axis=1)
+    rows = numbers(path, columns, [*features, *classes])
     order = np.sort(np.unique(rows, axis=0, return_index=True)[1])
-    hot = rows[order, len(features) :]
+    x, hot = np.split(rows[order], [len(features)], axis=1)
     if not np.array_equal(hot.sum(1), np.ones(len(hot))):
         raise DataError(f"{path}: a row does not have exactly one class among {classes}")
-    kept = {name: columns[name][order] for name in features}
-    return _split(request, path, kept, features, hot.argmax(1))
+    return _split(request, path, x, hot.argmax(1))
 
 
-def _split(
-    request: Request, path: Path, columns: Columns, features: tuple[str, ...] | list[str],
-    y: NDArray[np.int64],
-) -> Table:  # fmt: skip
-    x = np.stack([columns[name].astype(np.float32) for name in features], axis=1)
-    train, test = hold_out(Rows(x, y), 0.2, 42, f"{path}: test")
+def _split(request: Request, path: Path, x: NDArray, y: NDArray[np.int64]) -> Table:
+    train, test = hold_out(Rows(x.astype(np.float32), y), 0.2, 42, f"{path}: test")
     return Table(request.name, train, None, test, CLASSES, FEATURES, source=str(path))
 
 
@@ -114,7 +110,11 @@ def _real_jets(folder: Path) -> Rows:
     )
     features = array(path, arrays, "features", "U", (1,)).tolist()
     classes = array(path, arrays, "classes", "U", (1,))
+    y = array(path, arrays, "y", "iu", (1,))
+    count = len(features)
+    if scaled.shape != (len(y), count) or not len(scale) == len(mean) == count:
+        raise DataError(f"{path}: its arrays differ in rows or features; take the file anew")
     columns = dict(zip(features, (scaled * scale + mean).T, strict=True))
     x = np.stack([require(path, columns, FEATURES)[name] for name in FEATURES], axis=1)
-    labels = classes[array(path, arrays, "y", "iu", (1,))]
+    labels = classes[class_indices(y, np.arange(len(classes)), f"{path}, array 'y'")]
     return Rows(x, class_indices(labels, np.array(CLASSES), str(path)))

@@ -7,10 +7,11 @@ from types import ModuleType
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.data._request import Request
+from lutra.data._request import Request, is_file
+from lutra.data._table import check_numbers
 from lutra.errors import DataError, missing_extra
 
-__all__ = ["Columns", "hdf5", "local_file", "read_parquet", "require"]
+__all__ = ["Columns", "hdf5", "local_file", "numbers", "read_parquet", "require"]
 
 Columns = dict[str, NDArray]
 
@@ -32,7 +33,7 @@ def local_file(request: Request, names: Sequence[str], home: str) -> Path:
         )
     paths = [request.folder / name for name in names]
     for path in paths:
-        if path.is_file():
+        if is_file(path):
             return path
     searched = ", ".join(map(str, paths))
     raise DataError(f"data set {request.name!r} was not found; searched: {searched}; {home}")
@@ -50,7 +51,7 @@ def read_parquet(path: Path, wanted: Sequence[str] | None = None) -> Columns:
     except Exception as error:  # pyarrow's own, OSError, ValueError
         raise DataError(f"{path}: not a readable parquet file ({error})") from error
     for name, values in columns.items():
-        if values.dtype.kind not in "biufU":
+        if values.dtype.kind not in "biufU" or values.ndim != 1:
             raise DataError(f"{path}: column {name!r} has gaps or mixed types; fill them")
     return require(path, columns, wanted or ())
 
@@ -63,6 +64,18 @@ def require(path: Path, columns: Columns, wanted: Sequence[str]) -> Columns:
             f"{path}: column {missing[0]!r} is missing; the file has: {', '.join(columns)}"
         )
     return columns
+
+
+def numbers(path: Path, columns: Columns, wanted: Sequence[str]) -> NDArray:
+    """Return the wanted columns, all of finite numbers, shape (rows, columns)."""
+    require(path, columns, wanted)
+    for name in wanted:
+        if columns[name].dtype.kind not in "biuf" or columns[name].ndim != 1:
+            found = f"{columns[name].dtype} of rank {columns[name].ndim}"
+            raise DataError(f"{path}: column {name!r} is {found}; it must be a number per row")
+    x = np.stack([columns[name] for name in wanted], axis=1)
+    check_numbers(x, wanted, str(path))
+    return x
 
 
 def hdf5(path: Path) -> ModuleType:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lutra.data._fetch import cache_folder, download, from_package
 from lutra.data._npz import read_arrays
-from lutra.data._request import Progress, Request
+from lutra.data._request import Progress, Request, is_file
 from lutra.data._table import Rows, Table
 from lutra.errors import DataError, OutputError
 from lutra.files import write_atomic
@@ -77,11 +77,11 @@ def _find(request: Request) -> tuple[str, Arrays]:
     cached = cache_folder() / "mnist" / "mnist.npz"
     searched = [str(local) if local is not None else "no local folder (LUTRA_DATA is not set)"]
     if local is not None:
-        if (local / "mnist.npz").exists():
+        if is_file(local / "mnist.npz"):
             return str(local / "mnist.npz"), _checked(read_arrays(local / "mnist.npz"))
-        if all((local / name).exists() for name in _IDX.values()):
+        if all(is_file(local / name) for name in _IDX.values()):
             return str(local), _checked(_read_idx(lambda name: (local / name).read_bytes()))
-    if cached.exists():
+    if is_file(cached):
         try:
             return str(cached), _checked(read_arrays(cached))
         except DataError as error:

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.data._request import Request
-from lutra.data._table import Rows, Table, class_indices, hold_out
+from lutra.data._request import Request, is_file
+from lutra.data._table import Rows, Table, check_numbers, class_indices, hold_out
 from lutra.errors import DataError
 
 __all__ = ["array", "load_npz", "own_path", "read_arrays"]
@@ -32,35 +32,27 @@ def load_npz(request: Request) -> Table:
     if len({(x.shape[1:], y.dtype.kind) for x, y in given.values()}) > 1:
         raise DataError(f"{path}: the parts differ in the shape of a row or in the type of labels")
     if y.dtype.kind == "i" and "classes" in arrays:
-        names = _names(path, arrays, "classes", len(arrays["classes"]))
+        names = _names(path, arrays, "classes")
         classes = np.arange(len(names))
     else:
         classes = np.unique(y)
         names = tuple(str(label) for label in classes)
-    rows = {
-        part: Rows(
-            x.reshape(len(x), math.prod(x.shape[1:])),
-            class_indices(y, classes, f"{path}, array {'y' + part!r}"),
-        )
-        for part, (x, y) in given.items()
-    }
+    count = math.prod(x.shape[1:])
+    features = tuple(f"x{i}" for i in range(count))
+    if "features" in arrays:
+        features = _names(path, arrays, "features", count)
+    rows = {}
+    for part, (values, labels) in given.items():
+        flat = values.reshape(len(values), count)
+        check_numbers(flat, features, f"{path}, array {'x' + part!r}")
+        rows[part] = Rows(flat, class_indices(labels, classes, f"{path}, array {'y' + part!r}"))
     if "" in rows:
         train, test = hold_out(rows[""], request.test, 0, f"{path}: test")
     else:
         train, test = rows["_train"], rows["_test"]
-    features = train.x.shape[1]
-    return Table(
-        path.stem,
-        train,
-        rows.get("_val"),
-        test,
-        names,
-        _names(path, arrays, "features", features)
-        if "features" in arrays
-        else tuple(f"x{i}" for i in range(features)),
-        (x.shape[1], x.shape[2]) if x.ndim == 3 else None,
-        source=str(path),
-    )
+    image = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
+    validation = rows.get("_val")
+    return Table(path.stem, train, validation, test, names, features, image, source=str(path))
 
 
 def own_path(request: Request) -> Path:
@@ -68,7 +60,7 @@ def own_path(request: Request) -> Path:
     if request.path is None:
         raise DataError(f"data set {request.name!r} reads your own file; give its path")
     for path in (request.path, request.test_path):
-        if path is not None and not path.is_file():
+        if path is not None and not is_file(path):
             raise DataError(f"{path}: no such file; correct the path")
     return request.path
 
@@ -112,8 +104,8 @@ def _part(path: Path, arrays: Arrays, part: str) -> tuple[NDArray, NDArray]:
     return x, y if y.dtype.kind == "U" else y.astype(np.int64)
 
 
-def _names(path: Path, arrays: Arrays, key: str, count: int) -> tuple[str, ...]:
+def _names(path: Path, arrays: Arrays, key: str, count: int | None = None) -> tuple[str, ...]:
     names = array(path, arrays, key, "U", (1,))
-    if len(names) != count:
+    if count is not None and len(names) != count:
         raise DataError(f"{path}: array {key!r} has {len(names)} names for {count}")
     return tuple(str(name) for name in names)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["Progress", "Request"]
+__all__ = ["Progress", "Request", "is_file"]
 
 Progress = Callable[[int, int | None], None]
 """Called with (bytes so far, bytes in total or None)."""
@@ -22,3 +22,11 @@ class Request:
     test_path: Path | None = None
     test: float = 0.2
     label: str | None = None
+
+
+def is_file(path: Path) -> bool:
+    """Return whether the file exists; what the system cannot look up, as a long name, does not."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

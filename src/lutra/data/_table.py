@@ -1,6 +1,6 @@
 """From a loader's table of real or whole numbers to a `Dataset` of fixed-point integers."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -11,7 +11,10 @@ from lutra.data._dataset import Dataset, Split
 from lutra.data._fixed_point import choose_format, to_raw
 from lutra.errors import DataError
 
-__all__ = ["Rows", "Table", "class_indices", "finish", "hold_out"]
+__all__ = ["Rows", "Table", "check_numbers", "class_indices", "finish", "hold_out"]
+
+_LEAST, _GREATEST = np.float64(1e-30), np.float64(1e30)
+"""Magnitudes with room for products in float32."""
 
 
 class Rows(NamedTuple):
@@ -91,8 +94,23 @@ def hold_out(rows: Rows, amount: float, seed: int, what: str) -> tuple[Rows, Row
     return Rows(rows.x[kept], rows.y[kept]), Rows(rows.x[held], rows.y[held])
 
 
+def check_numbers(x: NDArray, features: Sequence[str], where: str) -> None:
+    """Refuse a value of ``x``, shape (rows, features), that is not finite or beyond 1e30."""
+    bad = np.argwhere(~(np.abs(x) <= _GREATEST)) if x.dtype.kind == "f" else np.empty(0)
+    if bad.size:
+        row, column = bad[0]
+        wrong = "is not a finite number; remove the row or fill the gap"
+        if np.isfinite(x[row, column]):
+            wrong = f"exceeds {_GREATEST:g} in magnitude; change the feature's unit"
+        raise DataError(
+            f"{where}, row {row}, feature {features[column]!r}: {x[row, column]} {wrong}"
+        )
+
+
 def class_indices(labels: NDArray, classes: NDArray, where: str) -> NDArray[np.int64]:
     """Return the index of each label among ``classes``; an unknown one is named."""
+    if not len(classes):
+        raise DataError(f"{where}: no class is known, as the train part has no rows; give it some")
     order = np.argsort(classes)
     place = np.searchsorted(classes, labels, sorter=order)
     found = order[place.clip(max=len(classes) - 1)]
@@ -107,8 +125,6 @@ def class_indices(labels: NDArray, classes: NDArray, where: str) -> NDArray[np.i
 
 
 def _check(table: Table, part: str, rows: Rows) -> None:
-    if len(table.classes) < 2:
-        raise DataError(f"{table.source}: only the class {table.classes}; it needs two or more")
     where = f"{table.source}: {part} part"
     if not rows.x.size and part != "validation":
         raise DataError(f"{where} of shape {rows.x.shape} is empty; it needs rows and features")
@@ -116,11 +132,16 @@ def _check(table: Table, part: str, rows: Rows) -> None:
         raise DataError(
             f"{where} has {rows.x.shape[1]} features, the train part {len(table.features)}"
         )
-    if rows.x.dtype.kind == "f":
-        bad = np.argwhere(~(np.abs(rows.x) < np.float64(1e300)))
-        if bad.size:
-            row, column = bad[0]
-            raise DataError(
-                f"{where}, row {row}, feature {table.features[column]!r}: "
-                f"{rows.x[row, column]} is not a finite number; remove the row or fill the gap"
-            )
+    check_numbers(rows.x, table.features, where)
+    if part != "train":
+        return
+    if len(met := np.unique(rows.y)) < 2:
+        name = table.classes[met[0]]
+        raise DataError(f"{where}: only the class {name!r} is met; it needs two or more")
+    top = np.abs(rows.x).max(axis=0) if rows.x.dtype.kind == "f" else np.zeros(1)
+    small = np.flatnonzero((top > 0) & (top < _LEAST))
+    if small.size:
+        raise DataError(
+            f"{where}, feature {table.features[small[0]]!r}: no magnitude reaches {_LEAST:g}; "
+            "change the feature's unit"
+        )

@@ -1,5 +1,7 @@
 """Small tables of numbers and text, as bits: NID (UNSW-NB15), Adult, MONK."""
 
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -7,7 +9,7 @@ from lutra.data._binarise import binarise, choose_bits
 from lutra.data._local import Columns, local_file, read_parquet
 from lutra.data._npz import array, read_arrays
 from lutra.data._request import Request
-from lutra.data._table import Rows, Table, class_indices
+from lutra.data._table import Rows, Table, check_numbers, class_indices
 from lutra.errors import DataError
 
 __all__ = ["load_adult", "load_monk", "load_nid", "load_nid_593"]
@@ -41,16 +43,17 @@ def load_nid(request: Request) -> Table:
 
 def load_nid_593(request: Request) -> Table:
     """Load the published 593 bits of UNSW-NB15; a label follows them in each row."""
-    parts = []
+    parts, path = [], Path()
     for part in ("train", "test"):
-        name = f"unsw_nb15_binarized/{part}.npz"
-        path = local_file(request, [name], _NID_593_HOME)
+        path = local_file(request, [f"unsw_nb15_binarized/{part}.npz"], _NID_593_HOME)
         rows = array(path, read_arrays(path), part, "biuf", (2,))
         if rows.shape[1] != 594 or not np.isin(rows, (0, 1)).all():
             raise DataError(f"{path}: expected 593 bits and a label per row, all 0 or 1")
         parts.append(Rows(rows[:, :-1].astype(np.uint8), rows[:, -1].astype(np.int64)))
     features = tuple(f"bit{number}" for number in range(593))
-    return Table("nid-593", parts[0], None, parts[1], ("normal", "attack"), features)
+    train, test = parts
+    source = str(path.parent)
+    return Table("nid-593", train, None, test, ("normal", "attack"), features, source=source)
 
 
 def load_adult(request: Request) -> Table:
@@ -74,11 +77,12 @@ def load_monk(request: Request) -> Table:
         ]
         for part in ("train", "test")
     ]
-    widths = {x.shape[1] for x, _ in parts}
-    if len(widths) > 1 or any(len(x) != len(y) for x, y in parts):
-        raise DataError(
-            f"{path}: arrays of m{number} differ in rows or columns; fetch the file again"
-        )
+    for x, y in parts:
+        if x.shape != (len(y), 6):
+            raise DataError(
+                f"{path}: attributes of shape {x.shape} with {len(y)} labels; "
+                "each part needs six attributes and a label per row"
+            )
     x = np.concatenate([x for x, _ in parts])
     y = class_indices(np.concatenate([y for _, y in parts]), np.arange(2), str(path))
     columns = {f"a{i + 1}": column.astype("U") for i, column in enumerate(x.T)}
@@ -96,13 +100,10 @@ def _bits(
     least: int,
     source: str,
 ) -> Table:
+    if not columns:
+        raise DataError(f"{source}: no column beside the label; add the features")
     for name, column in columns.items():
-        if column.dtype.kind == "f" and not np.isfinite(column).all():
-            row = int(np.flatnonzero(~np.isfinite(column))[0])
-            raise DataError(
-                f"{source}, row {row}, column {name!r}: {column[row]} is not a finite number; "
-                "remove the row or fill the gap"
-            )
+        check_numbers(column[:, None], [name], source)
     known = {name: column[train] for name, column in columns.items()}
     bits = choose_bits(known, list(columns), most, least)
     x = binarise(columns, bits)
