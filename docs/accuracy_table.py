@@ -32,7 +32,7 @@ def page() -> Iterator[str]:
         "One row per recipe, by `lutra run RECIPE --seeds N`: mean and standard deviation over the "
         "seeds; area of the seed that is best on validation, after synthesis with Yosys, encoder "
         "and popcounts included, argmax apart. *Worst case* counts tables alone. Many "
-        "trainings ran two at a time on two cores, so that times are upper bounds.\n"
+        "trainings shared two cores with up to four others, so that times are upper bounds.\n"
     )
     yield f"{CONVENTIONS}\n"
     for name, title in DATASETS.items():

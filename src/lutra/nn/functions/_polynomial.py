@@ -12,7 +12,7 @@ from lutra.nn.functions._base import Entries, TableFunction, uniform
 __all__ = ["Polynomial"]
 
 _MOST_MONOMIALS = 1 << 13
-"""Beyond, a step takes minutes: every entry of a table has a value of each."""
+"""Every entry has a value of each: 2 GiB for a table of 16 address bits."""
 
 
 class Polynomial(TableFunction):
