@@ -30,8 +30,7 @@ def test_thresholds_equal_the_encoder_on_every_raw_value(
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
     bits = min(bits, width)
-    scale = torch.rand(3, generator=generator) + 1e-3
-    encoder = kind(scale, torch.randn(3, generator=generator), width, signed, bits)
+    encoder = kind(3, width, signed, bits)
     low = -(1 << (width - 1)) if signed else 0
     raw = torch.arange(low, low + (1 << width)).expand(3, -1)
     if isinstance(encoder, LearnedEncoder):
@@ -48,7 +47,7 @@ def test_thresholds_equal_the_encoder_on_every_raw_value(
 
 def test_a_uniform_encoder_cannot_have_more_bits_than_the_word() -> None:
     with pytest.raises(ValueError, match="raw words of 2 bits"):
-        UniformEncoder(torch.ones(1), torch.zeros(1), 2, False, 3)
+        UniformEncoder(1, 2, False, 3)
 
 
 @pytest.mark.parametrize(("encoder", "votes"), [("learned", 1), ("uniform", 1), ("uniform", 3)])
@@ -86,7 +85,7 @@ def test_evaluation_equals_per_sample_evaluation_in_double(
 
 
 def test_a_dense_twin_cannot_be_lowered(tiny_recipe: Recipe, small_mnist: Dataset) -> None:
-    encoder = UniformEncoder(torch.ones(784), torch.zeros(784), 8, False, 1)
+    encoder = UniformEncoder(784, 8, False, 1)
     dense = tiny_recipe.model.build_dense(encoder, 10, torch.Generator(), hidden=True)
     dense(torch.from_numpy(small_mnist.train.x[:50]))
     with pytest.raises(CircuitError, match="dense twin"):

@@ -127,9 +127,7 @@ def test_an_exchanged_digit_begins_without_effect() -> None:
     observed(rewire, layer, flow, target)
     optimizer.step()
     before, average = layer.wires.clone(), copy.deepcopy(layer)
-    rewire.apply(
-        40, 100, optimizer, LutModel(UniformEncoder(*[torch.ones(1)] * 2, 1, False, 1), [average])
-    )
+    rewire.apply(40, 100, optimizer, LutModel(UniformEncoder(1, 1, False, 1), [average]))
     rows, digits = (before != layer.wires).nonzero(as_tuple=True)
     assert len(rows) == int(0.99 * 0.5 * (1 - torch.cos(torch.tensor(0.6 * torch.pi))) * NEURONS)
     for parameter, digit in layer.function.by_digit():

@@ -140,14 +140,14 @@ class EdgeLayer(nn.Module):
             values = values + edges.slopes(x.levels).gather(1, at) * (own - own.detach())
         return values.unflatten(0, (self.neurons, -1)).sum(1)
 
-    def area(self) -> Tensor:
-        """Return the LUT6 of tables and sums as a differentiable estimate.
+    def area(self, levels: Tensor) -> Tensor:
+        """Return the LUT6 of tables and sums as a differentiable estimate; ``levels``: the inputs'.
 
         A LUT looks up and adds one bit of a table of up to five inputs. A table of six inputs has
         LUTs of its own besides, and twice as many for every further input. Cutting a sum to a
         node's code takes a LUT per bit.
         """
-        edges = self._edges(torch.linspace(-1, 1, 1 << self.bits, device=self.source.device))
+        edges = self._edges(levels)
         reach = edges.exact.amax(1) - edges.exact.amin(1)
         width = torch.log2(1 + reach * torch.exp2(edges.fraction))
         whole = torch.log2(1.0 + edges.codes.amax(1) - edges.codes.amin(1)).ceil()

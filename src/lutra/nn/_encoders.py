@@ -11,6 +11,9 @@ from lutra.nn._signal import Signal
 
 __all__ = ["InputEncoder", "LearnedEncoder", "UniformEncoder"]
 
+_LEAST_VARIANCE = 1e-8
+"""Damps deviations below 1e-4 of a word's range, which is less than a step of 12 bits."""
+
 
 class InputEncoder(nn.Module):
     """Maps raw fixed-point features, shape (outputs, batch), to a `Signal`.
@@ -19,8 +22,8 @@ class InputEncoder(nn.Module):
 
     Parameters
     ----------
-    scale, offset
-        Real value of a raw feature: ``raw * scale + offset``. Shape (features,).
+    features
+        Raw features.
     width, signed
         The raw word.
     bits
@@ -29,31 +32,20 @@ class InputEncoder(nn.Module):
         Encode everything so many times over, each time with parameters of its own.
     """
 
-    def __init__(
-        self,
-        scale: Tensor,
-        offset: Tensor,
-        width: int,
-        signed: bool,
-        bits: int,
-        copies: int = 1,
-    ) -> None:
+    def __init__(self, features: int, width: int, signed: bool, bits: int, copies: int = 1) -> None:
         super().__init__()
-        self.scale: Tensor
-        self.offset: Tensor
-        self.register_buffer("scale", scale.float().repeat(copies)[:, None])
-        self.register_buffer("offset", offset.float().repeat(copies)[:, None])
-        self.width, self.signed, self.bits, self.copies = width, signed, bits, copies
-
-    @property
-    def inputs(self) -> int:
-        """Raw features."""
-        return len(self.scale) // self.copies
+        self.inputs, self.width, self.signed, self.bits, self.copies = (
+            features,
+            width,
+            signed,
+            bits,
+            copies,
+        )
 
     @property
     def outputs(self) -> int:
         """Encoded features, the copies one after the other."""
-        return len(self.scale)
+        return self.inputs * self.copies
 
     @property
     def levels(self) -> Tensor:
@@ -104,22 +96,15 @@ class InputEncoder(nn.Module):
 class LearnedEncoder(InputEncoder):
     """Batch norm per feature, one learned shift, signed quantiser: the LogicNets lineage.
 
-    The norm's weight is used by its absolute value, which keeps the encoder monotone.
+    A feature enters as a share of its word's range, so that nothing depends on its unit. The norm's
+    weight is used by its absolute value, which keeps the encoder monotone.
     """
 
-    def __init__(
-        self,
-        scale: Tensor,
-        offset: Tensor,
-        width: int,
-        signed: bool,
-        bits: int,
-        copies: int = 1,
-    ) -> None:
-        super().__init__(scale, offset, width, signed, bits, copies)
-        self.norm = BatchNorm(self.outputs)
+    def __init__(self, features: int, width: int, signed: bool, bits: int, copies: int = 1) -> None:
+        super().__init__(features, width, signed, bits, copies)
+        self.norm = BatchNorm(self.outputs, eps=_LEAST_VARIANCE)
         self.shift = nn.Parameter(torch.tensor(-0.25))
-        self.quantiser = Quantiser(bits, signed=True)
+        self.quantiser = Quantiser(bits, signed=True, threshold=1.0)
 
     @property
     def levels(self) -> Tensor:
@@ -128,7 +113,7 @@ class LearnedEncoder(InputEncoder):
 
     def forward(self, raw: Tensor) -> Signal:
         """Encode a batch of raw features, shape (outputs, batch)."""
-        x = raw * self.scale + self.offset
+        x = raw.to(self.shift.dtype) * 2.0 ** (self.signed - self.width)
         mean, variance = self.norm.statistics(x)
         weight = self.norm.weight.abs() / (variance + self.norm.eps).sqrt()
         x = (x - mean[:, None]) * weight[:, None] + self.norm.bias[:, None]
@@ -139,25 +124,17 @@ class LearnedEncoder(InputEncoder):
 class UniformEncoder(InputEncoder):
     """The top bits of the raw word: no arithmetic, no parameters, no hardware."""
 
-    def __init__(
-        self,
-        scale: Tensor,
-        offset: Tensor,
-        width: int,
-        signed: bool,
-        bits: int,
-        copies: int = 1,
-    ) -> None:
-        super().__init__(scale, offset, width, signed, bits, copies)
+    def __init__(self, features: int, width: int, signed: bool, bits: int, copies: int = 1) -> None:
+        super().__init__(features, width, signed, bits, copies)
         if bits > width:
             raise ValueError(f"{bits} code bits from raw words of {width} bits")
+        self._levels: Tensor
+        self.register_buffer("_levels", torch.linspace(-1, 1, 1 << bits), persistent=False)
 
     @property
     def levels(self) -> Tensor:
         """Real value of every code, evenly from -1 to 1. Shape (2**bits,)."""
-        return torch.linspace(
-            -1, 1, 1 << self.bits, dtype=self.scale.dtype, device=self.scale.device
-        )
+        return self._levels
 
     def forward(self, raw: Tensor) -> Signal:
         """Encode a batch of raw features, shape (outputs, batch)."""

@@ -29,10 +29,11 @@ Layer = TableLayer | Adder | EdgeLayer | DenseLayer
 
 
 class LutModel(nn.Module):
-    """Encoder, levels, class head, and a scalar affine map from scores to logits.
+    """Encoder, levels, class head, and a scale from scores to logits.
 
-    The affine map is monotone and the same for all classes, so it serves the loss alone and
-    never reaches hardware; the class is the argmax of the integer scores.
+    The scale is the same for all classes, so it serves the loss alone and never reaches hardware;
+    the class is the argmax of the integer scores. (The published scalar bias beside it cancels in
+    the softmax.)
 
     Parameters
     ----------
@@ -64,8 +65,14 @@ class LutModel(nn.Module):
         self.budget = budget
         self.price: Tensor | None
         self.register_buffer("price", torch.tensor(_FIRST_PRICE) if budget else None)
-        self.logit_shift = nn.Parameter(torch.tensor(0.0))
         self.logit_scale = nn.Parameter(torch.tensor(1.0))
+
+    def area(self) -> Tensor:
+        """Return the LUT6 of the edge layers by their own estimate, with gradient."""
+        layers = [level for level in self.levels if isinstance(level, EdgeLayer)]
+        inputs = [self.encoder.levels.detach(), *(layer.levels for layer in layers[:-1])]
+        pairs = zip(layers, inputs, strict=True)
+        return torch.stack([layer.area(levels) for layer, levels in pairs]).sum()
 
     def penalty(self) -> Tensor:
         """Return the price of the edge layers' area, which it moves until the budget is met.
@@ -74,8 +81,7 @@ class LutModel(nn.Module):
         the budget and falls by as much as it is under it.
         """
         assert self.budget is not None and self.price is not None
-        layers = [level for level in self.levels if isinstance(level, EdgeLayer)]
-        area = torch.stack([layer.area() for layer in layers]).sum()
+        area = self.area()
         excess = max(-1.0, min(1.0, area.item() / self.budget - 1))
         self.price.mul_(math.exp(_PRICE_RATE * excess))
         return self.price.clone() * area
@@ -119,7 +125,7 @@ class LutModel(nn.Module):
         """Return what each member adds to the logits: (members, batch, classes)."""
         values = self.signal(raw, noise).values
         parts = values.unflatten(0, (-1, self.members, self.head.votes // self.members)).sum(2)
-        scores = parts / math.sqrt(self.head.votes) + self.logit_shift / self.members
+        scores = parts / math.sqrt(self.head.votes)
         return self.logit_scale * scores.permute(1, 2, 0)
 
     def forward_samples(self, raw: Tensor) -> Tensor:
@@ -131,7 +137,7 @@ class LutModel(nn.Module):
 
     def signal(self, raw: Tensor, noise: BitFlips | None = None) -> Signal:
         """Return the last level's codes and values, feature-major."""
-        raw = operations(self.encoder.scale).transpose(raw)
+        raw = operations(self.logit_scale).transpose(raw)
         signal = self.encoder(self.encoder.copied(raw))
         for number, level in enumerate(self.levels):
             signal = level(signal if noise is None or not number else noise(signal))
@@ -180,4 +186,4 @@ class LutModel(nn.Module):
         return builder.build(name)
 
     def _logits(self, signal: Signal) -> Tensor:
-        return (self.logit_scale * (self.head(signal.values) + self.logit_shift)).T
+        return (self.logit_scale * self.head(signal.values)).T

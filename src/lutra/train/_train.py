@@ -154,11 +154,10 @@ def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
 
 def _encoder(recipe: Recipe, data: Dataset) -> InputEncoder:
     kind = LearnedEncoder if recipe.model.encoder == "learned" else UniformEncoder
-    scale, offset = torch.from_numpy(data.scale), torch.from_numpy(data.offset)
     ensemble, bits = recipe.model.ensemble, recipe.model.input_bitwidth
     copies = ensemble.members if ensemble.inputs == "own" else 1
     try:
-        return kind(scale, offset, data.width, data.signed, bits, copies)
+        return kind(data.train.x.shape[1], data.width, data.signed, bits, copies)
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
 

@@ -57,6 +57,10 @@ class FamilyModel(BaseModel):
         """Return what the nodes of a level compute."""
         raise NotImplementedError
 
+    def quantiser(self, level: Level) -> Quantiser:
+        """Return the untrained quantiser of a level's codes."""
+        return Quantiser(level.output_bits, level.output_signed)
+
     @property
     def dense_hidden(self) -> int:
         """Hidden units per node in the dense phase of learned mapping; 0 for a linear one."""
@@ -116,8 +120,7 @@ class FamilyModel(BaseModel):
         self, name: str, level: Level, wires: Tensor, generator: torch.Generator
     ) -> list[Layer]:
         """Return the layers that make up a level; ``wires`` are its nodes', (n, F)."""
-        quantiser = Quantiser(level.output_bits, level.output_signed)
-        function = self.function(level, generator)
+        function, quantiser = self.function(level, generator), self.quantiser(level)
         layer = TableLayer(wires, level.bits, function, quantiser, name, mapped=not level.tree)
         return [self._balance(layer)]
 
@@ -140,9 +143,8 @@ class FamilyModel(BaseModel):
                 wires = tree_wiring(level.width, level.fan_in)
                 layers += self.layers(f"level{number}", level, wires, generator)
             else:
-                quantiser = Quantiser(level.output_bits, level.output_signed)
-                width = self.dense_hidden if hidden else 0
-                layers.append(DenseLayer(features, level.width, width, quantiser, generator))
+                shape = (features, level.width, self.dense_hidden if hidden else 0)
+                layers.append(DenseLayer(*shape, self.quantiser(level), generator))
             features = level.width
         return LutModel(encoder, layers, self.votes)
 

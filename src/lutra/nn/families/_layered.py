@@ -4,6 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lutra.nn._quantiser import Quantiser
 from lutra.nn.families._family import FamilyModel
 from lutra.nn.families._levels import Bits, FanIn, Level, Width, check_levels
 
@@ -26,6 +27,11 @@ class LayeredModel(FamilyModel):
     """Output bits of every layer, the class layer's included, instead of the two above."""
     level_fanins: list[FanIn] | None = None
     """Fan-in of every layer, instead of the three above."""
+
+    def quantiser(self, level: Level) -> Quantiser:
+        """Return the quantiser with the lineage's initial threshold."""
+        threshold = 1.33 if level.output_signed else 1.61
+        return Quantiser(level.output_bits, level.output_signed, threshold)
 
     @property
     def branches(self) -> int:

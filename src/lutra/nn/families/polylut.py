@@ -62,7 +62,7 @@ class PolyLutAdd(LayeredModel):
             torch.arange(level.width)[:, None],
             adder.bits,
             Identity(level.width),
-            Quantiser(level.output_bits, level.output_signed),
+            self.quantiser(level),
             name,
             mapped=False,
         )
