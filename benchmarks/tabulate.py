@@ -117,7 +117,7 @@ def _neuron(layer: TableLayer, neuron: int, levels: Tensor, folder: Path) -> lis
                 total += weight
             q = round(((total - mean) * scale + bias) / step)
             code = max(quantiser.q_min, min(quantiser.q_max, q)) - quantiser.q_min
-            file.write(f"{layer.entries}'d{address}: y = {quantiser.bits}'d{code};\n")
+            file.write(f"{bits * fan_in}'d{address}: y = {quantiser.bits}'d{code};\n")
             result.append(code)
     return result
 

@@ -158,6 +158,16 @@ def test_a_step_before_its_time_says_which_to_run_first(
     assert "run `lutra compile` first" in capsys.readouterr().err
 
 
+def test_a_recipe_that_does_not_fit_leaves_no_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "tiny.toml").write_text(toml({**TINY, "model": {**TINY["model"], "votes": 4}}))
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert command(tmp_path, monkeypatch, "train", "tiny.toml") == 1
+    assert "10 nodes for 2 classes with 4 votes" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_difference_between_torch_and_circuit_stops_the_run(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

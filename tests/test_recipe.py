@@ -153,7 +153,8 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
         ({"model": {"family": "polylutt"}}, "model.family: .* did you mean 'polylut'"),
         ({"model": {"width": 3}}, "unknown key 'model.width'; did you mean 'width_n'"),
         ({"model": {"ensemble": {"member": 3}}}, "'model.ensemble.member'; did you mean 'members'"),
-        ({"model": {"ensemble": {"members": 3}}}, "mapping.method 'random' or 'local'"),
+        ({"data": {"name": "mnist", "path": "x.csv"}}, "belong to data sets 'npz' and 'csv'"),
+        ({"data": {"name": "nid", "label": "class"}}, "'nid' is found by its name"),
         (
             {
                 "model": {"ensemble": {"members": 2, "training": "bagging"}},
@@ -183,6 +184,18 @@ def test_a_bad_recipe_is_one_clear_error(
             tiny_content[key] = value
     with pytest.raises(RecipeError, match=f"somewhere: .*{message}"):
         parse_recipe(tiny_content, "somewhere")
+
+
+@pytest.mark.parametrize(
+    "change", [{"mapping": {"method": "local"}}, {"model": {"balanced": True}}]
+)
+def test_what_means_nothing_to_a_kan_is_refused(change: dict[str, Any]) -> None:
+    content = {"name": "edges", "model": {"family": "kan", "input_bitwidth": 1}}
+    assert parse_recipe(content)
+    for key, value in change.items():
+        content[key] = {**content.get(key, {}), **value}
+    with pytest.raises(RecipeError, match=r"a kan has no use for \[mapping\] and model.balanced"):
+        parse_recipe(content)
 
 
 @pytest.mark.parametrize(

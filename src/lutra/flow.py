@@ -40,7 +40,7 @@ from lutra.report import (
 )
 from lutra.tools import Synthesis as Mapped
 from lutra.tools import find_verilator, find_yosys, synthesise_parts
-from lutra.train import Progress, restore
+from lutra.train import Progress, build, restore
 from lutra.train import train as train_model
 from lutra.verify import first_difference, verify_rtl
 
@@ -72,10 +72,13 @@ class Run:
 
     def train(self, progress: Progress | None = None) -> None:
         """Train, or go on where an interrupted training stopped."""
+        build(self.recipe, self.data, self.seed)  # what cannot be built leaves no folder
         with exclusive(self.folder):
-            train_model(self.recipe, self.data, self.seed, self.folder, progress)
+            model = train_model(self.recipe, self.data, self.seed, self.folder, progress)
         history = [
-            row for phase in ("dense", "train") for row in _read_log(self.folder / f"{phase}.jsonl")
+            row
+            for path in (*sorted(self.folder.glob("dense*.jsonl")), self.folder / "train.jsonl")
+            for row in _read_log(path)
         ]
         last = {row.phase: row.seconds for row in history}
         last |= {row.phase: row.seconds for row in _read_log(self.folder / "teacher.jsonl")}
@@ -83,6 +86,8 @@ class Run:
             epochs=len(history),
             steps=len(history) * max(1, len(self.data.train) // self.recipe.train.batch),
             seconds=sum(last.values()),
+            estimated_lut6=round(model.area().item()) if model.budget else None,
+            lut_budget=model.budget,
             history=tuple(history),
         )
         self._record(train=training)

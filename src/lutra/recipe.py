@@ -62,6 +62,11 @@ class DataConfig(_Section):
             raise ValueError(f"no data set {self.name!r}{_nearest(self.name, data_names())}")
         if self.name in ("npz", "csv") and self.path is None:
             raise ValueError(f"data set {self.name!r} needs a path")
+        if self.name not in ("npz", "csv") and (self.path or self.test_path or self.label):
+            raise ValueError(
+                f"path, test_path and label belong to data sets 'npz' and 'csv'; {self.name!r} is "
+                "found by its name"
+            )
         return self
 
 
@@ -190,8 +195,6 @@ class Recipe(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        if self.model.ensemble.members > 1 and self.mapping.method not in ("random", "local"):
-            raise ValueError("the members of an ensemble need mapping.method 'random' or 'local'")
         ensemble = self.model.ensemble
         if ensemble.members == 1 and (ensemble.training, ensemble.inputs) != ("joint", "shared"):
             raise ValueError("model.ensemble.training and inputs need 2 or more members")
@@ -202,6 +205,14 @@ class Recipe(_Section):
             )
         if isinstance(self.model, Kan) and self.model.lut_budget and self.train.select == "best":
             raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")
+        if isinstance(self.model, Kan) and (self.mapping, self.model.balanced) != (
+            MappingConfig(),
+            False,
+        ):
+            raise ValueError(
+                "a kan has no use for [mapping] and model.balanced: every node reads every input "
+                "until its edge is pruned"
+            )
         if self.model.ensemble.training != "joint" and self.train.distill.weight:
             raise ValueError("a teacher needs model.ensemble.training = 'joint'")
         return self

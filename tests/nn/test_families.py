@@ -86,7 +86,7 @@ def pixels() -> Dataset:
 
 def recipe(model: dict[str, Any], **train: Any) -> Recipe:
     content = copy.deepcopy(TINY)
-    content |= {"model": model, "mapping": {"method": "random"}}
+    content |= {"model": model, "mapping": {} if model["family"] == "kan" else {"method": "random"}}
     content["train"] |= {"epochs": 1, "select": "last", **train}
     return parse_recipe(content)
 
@@ -190,6 +190,33 @@ def test_members_read_their_own_member_alone(small_mnist: Dataset) -> None:
             layer.norm.bias[rows] += 3.0
     after = model.by_member(raw)
     assert [torch.equal(a, b) for a, b in zip(after, before, strict=True)] == [True, False, True]
+
+
+@pytest.mark.parametrize("method", ["learned", "select", "regrow"])
+@pytest.mark.parametrize("name", ENSEMBLES)
+def test_members_choose_inputs_of_their_own(
+    name: str, method: str, small_mnist: Dataset, tmp_path: Path
+) -> None:
+    content = copy.deepcopy(TINY) | {"model": ENSEMBLES[name]}
+    content["mapping"] = {
+        "method": method, "dense": "skip", "epochs": 1, "every": 10, "selection_rate": 0.5,
+    }  # fmt: skip
+    ours = parse_recipe(content)
+    start, model = build(ours, small_mnist, 0), train(ours, small_mnist, 0, tmp_path)
+    changed = []
+    for number, features in enumerate(model.features()):
+        layer, before = model.levels[number], start.levels[number]
+        if not isinstance(layer, TableLayer) or not isinstance(before, TableLayer):
+            continue
+        changed.append(layer.mapped and not torch.equal(layer.wires, before.wires))
+        if number or model.encoder.copies > 1:
+            block = features // model.members
+            assert torch.equal(
+                layer.wires // block, before.wires[:, :1].expand_as(layer.wires) // block
+            )
+    assert any(changed)
+    first = model.levels[0].wires.unflatten(0, (model.members, -1))  # pyright: ignore
+    assert not torch.equal(first[0], first[1] - (model.encoder.copies > 1) * model.encoder.inputs)
 
 
 @pytest.mark.parametrize("kind", ["joint", "bagging", "boosting"])

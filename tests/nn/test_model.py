@@ -45,6 +45,18 @@ def test_thresholds_equal_the_encoder_on_every_raw_value(
     assert torch.equal(encoder(raw).codes.long(), counted)
 
 
+@pytest.mark.parametrize("width", [12, 24])
+def test_a_feature_in_a_small_part_of_its_word_uses_all_codes(width: int) -> None:
+    draw = torch.Generator().manual_seed(0)
+    middle, deviation = 3 << (width - 3), 2.0 ** (width - 10)
+    encoder = LearnedEncoder(1, width, False, 2)
+    for _ in range(200):
+        raw = (middle + deviation * torch.randn(1, 500, generator=draw)).round().int()
+        encoder(raw)
+    counts = encoder.eval()(raw).codes.flatten().bincount(minlength=4)
+    assert (counts > 40).all()
+
+
 def test_a_uniform_encoder_cannot_have_more_bits_than_the_word() -> None:
     with pytest.raises(ValueError, match="raw words of 2 bits"):
         UniformEncoder(1, 2, False, 3)

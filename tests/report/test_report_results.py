@@ -79,6 +79,13 @@ def test_luts_of_parts(result):
     assert result.synthesis.luts("nothing") is None
 
 
+def test_a_missed_budget_is_said(result):
+    train = result.train.model_copy(update={"estimated_lut6": 612, "lut_budget": 600})
+    console = Console(file=io.StringIO(), width=200)
+    show(result.model_copy(update={"train": train}), console)
+    assert "612 of a budget of 600, missed" in console.file.getvalue()
+
+
 @pytest.mark.parametrize("missing", [(), PARTS])
 def test_terminal(result, missing):
     result = result.model_copy(update={"recipe": "[red]x[/nonsense]", **dict.fromkeys(missing)})

@@ -147,7 +147,7 @@ def test_a_neuron_that_reads_everything_keeps_its_inputs() -> None:
     flow = replace(flow, codes=flow.codes[:FAN_IN], carrier=flow.values[:FAN_IN])
     rewire = Regrow(
         {"0": layer},
-        {"0": FEATURES},
+        {"0": FAN_IN},
         MappingConfig(method="regrow", every=41, share=0.99, until=1.0),
     )
     optimizer = torch.optim.AdamW(layer.parameters(), lr=1e-2)

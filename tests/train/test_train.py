@@ -16,7 +16,7 @@ from lutra.data import Dataset, Split
 from lutra.errors import CheckpointError, LutraError, OutputError, RecipeError
 from lutra.nn import Teacher
 from lutra.recipe import AugmentConfig, Recipe, TrainConfig, parse_recipe
-from lutra.train import augment, build, restore, train
+from lutra.train import _loop, augment, build, restore, train
 from lutra.train._checkpoint import load_state, save_state
 from lutra.train._schedule import learning_rate
 from lutra.train._teacher import teach
@@ -134,6 +134,7 @@ def trained(tiny_content: dict[str, Any], small_mnist: Dataset, tmp_path: Path) 
         ("model.levels.0.wires", torch.full((60, 6), 784), "level 0 reads feature 784 of 784"),
         ("model.levels.0.norm.bias", torch.zeros(2), "does not fit the model"),
         ("model.levels.0.norm.bias", None, "does not fit the model"),
+        ("model.logit_scale", torch.tensor(torch.nan), "'logit_scale' is not finite"),
     ],
 )
 def test_a_damaged_checkpoint_is_one_clear_error(
@@ -206,14 +207,27 @@ def test_a_lost_result_names_the_checkpoint_to_delete(
 
 
 def test_weights_that_are_no_numbers_end_the_training(
+    tiny_recipe: Recipe, small_mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def update(loss: torch.Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
+        optimizer.param_groups[1]["params"][0].data.fill_(torch.nan)
+
+    monkeypatch.setattr(_loop, "_update", update)
+    with pytest.raises(LutraError, match=r"no longer finite: lower .* or mapping\.lambda1"):
+        train(tiny_recipe, small_mnist, 0, tmp_path)
+
+
+def test_weights_that_are_no_numbers_are_not_restored(
     trained: Recipe, small_mnist: Dataset, tmp_path: Path
 ) -> None:
-    path = tmp_path / "train.checkpoint.safetensors"
+    path = tmp_path / "train.best.safetensors"
     tensors, header = load_state(path, _digest(trained, small_mnist, 0))
-    tensors["model.levels.0.quantiser.threshold"].fill_(torch.nan)
-    save_state(path, tensors, {**header, "epoch": 1})
-    with pytest.raises(LutraError, match="no longer finite"):
-        train(trained, small_mnist, 0, tmp_path)
+    tensors["levels.0.norm.bias"].fill_(torch.inf)
+    save_state(path, tensors, header)
+    with pytest.raises(
+        CheckpointError, match=r"train\.best\S*: 'levels.0.norm.bias' is not finite"
+    ):
+        restore(trained, small_mnist, 0, tmp_path)
 
 
 def test_augmentation_needs_images(

@@ -48,7 +48,7 @@ class Adder(nn.Module):
             carrier = x.carrier.unflatten(0, (-1, self.size)).mean(1)
         return Signal(codes, self._levels(x.levels), self.bits, carrier)
 
-    forward_samples = forward
+    forward_samples = forward  # a sum has no table: it is taken sample by sample
 
     def lower(self, builder: Builder, words: Words, levels: Tensor) -> tuple[Words, Tensor]:
         """Append the sums to a circuit; return them, and the real value of every code."""

@@ -38,6 +38,8 @@ class Edges(NamedTuple):
     """Input bits that an edge reads, (M,)."""
     fraction: Tensor
     """Bits behind the point of its values, (M,)."""
+    read: Tensor
+    """What an edge reads for a code, (M, E)."""
     exact: Tensor
     """Values before rounding, (M, E)."""
     values: Tensor
@@ -112,7 +114,24 @@ class EdgeLayer(nn.Module):
     def forward(self, x: Signal) -> Signal:
         """Add up the edges of every node."""
         edges = self._edges(x.levels)
-        total = self._total(edges, x)
+        if x.carrier is None and len(x.levels) <= _FEW_CODES:
+            codes = torch.arange(len(x.levels), dtype=torch.uint8, device=x.codes.device)
+            hot = (x.codes[:, None] == codes[:, None]).flatten(0, 1)
+            total = edges.values.view(self.neurons, -1) @ hot.to(edges.values.dtype)
+        else:
+            at = x.codes.long()[self.source]
+            total = self._total(edges, edges.values.gather(1, at), at, x)
+        return self._cut(edges, total)
+
+    def forward_samples(self, x: Signal) -> Signal:
+        """Evaluate every edge's network sample by sample: the reference of `forward`."""
+        edges, at = self._edges(x.levels), x.codes.long()[self.source]
+        exact = self.function(edges.read.gather(1, at)[:, None]) * self.gain
+        values, _ = _on_grid(exact, edges.fraction)
+        return self._cut(edges, self._total(edges, values, at, x))
+
+    def _cut(self, edges: Edges, total: Tensor) -> Signal:
+        """Return the codes of sums, (n, B)."""
         grid = self._sum_grid(edges)
         least, constant = self._constants(edges, grid)
         whole = ((total.detach() - least[:, None]) / grid).round() + constant[:, None]
@@ -125,16 +144,8 @@ class EdgeLayer(nn.Module):
         codes = steps.clamp(0, 2 * self._half - 1)
         return Signal(codes.to(torch.uint8), self.levels, self.node_bits, total * (codes == steps))
 
-    forward_samples = forward
-
-    def _total(self, edges: Edges, x: Signal) -> Tensor:
-        """Return the sum of every node for every sample, (n, B)."""
-        if x.carrier is None and len(x.levels) <= _FEW_CODES:
-            codes = torch.arange(len(x.levels), dtype=torch.uint8, device=x.codes.device)
-            hot = (x.codes[:, None] == codes[:, None]).flatten(0, 1)
-            return edges.values.view(self.neurons, -1) @ hot.to(edges.values.dtype)
-        at = x.codes.long()[self.source]
-        values = edges.values.gather(1, at)
+    def _total(self, edges: Edges, values: Tensor, at: Tensor, x: Signal) -> Tensor:
+        """Add up the edges' values for every sample, (M, B), found at the codes ``at``; (n, B)."""
         if x.carrier is not None:
             own = x.values[self.source]
             values = values + edges.slopes(x.levels).gather(1, at) * (own - own.detach())
@@ -196,18 +207,14 @@ class EdgeLayer(nn.Module):
         first = (torch.arange(len(levels), device=levels.device) >> drop) << drop
         coarse = (levels[first] + levels[first + (1 << drop) - 1]) / 2
         error = (levels - coarse) * math.log(2)
-        z = coarse + error * (inputs - inputs.detach())[:, None]
-        exact = self.function(z[:, None]) * self.gain
+        read = coarse + error * (inputs - inputs.detach())[:, None]
+        exact = self.function(read[:, None]) * self.gain
         reach = (exact.amax(1) - exact.amin(1)).detach()
         most = (((1 << _MOST_BITS) - 1) / reach.clamp(min=1e-6)).log2().floor()
         fraction = _rounded(self.fraction_bits.clamp(-_FRACTION, _FRACTION))
         fraction = fraction - (fraction.detach() - most).clamp(min=0)
-        step = torch.exp2(-fraction.detach())[:, None]
-        codes = (exact.detach() / step).round()
-        error = codes * step - exact.detach()
-        # The rounding error's derivative by the number of bits, as in HGQ.
-        values = exact + error - error * math.log(2) * (fraction - fraction.detach())[:, None]
-        return Edges(inputs, fraction, exact, values, codes.long())
+        values, codes = _on_grid(exact, fraction)
+        return Edges(inputs, fraction, read, exact, values, codes.long())
 
     def _dropped(self, grid: float) -> int:
         """Return how many bits of a sum lie below a node's code."""
@@ -294,6 +301,18 @@ class EdgeLayer(nn.Module):
 def _rounded(x: Tensor) -> Tensor:
     """Round, and pass the gradient through."""
     return x + (x.round() - x).detach()
+
+
+def _on_grid(exact: Tensor, fraction: Tensor) -> tuple[Tensor, Tensor]:
+    """Round values, (M, any), to ``fraction`` bits behind the point; return them and their codes.
+
+    The number of bits gets the rounding error's derivative by it, as in HGQ.
+    """
+    step = torch.exp2(-fraction.detach())[:, None]
+    codes = (exact.detach() / step).round()
+    error = codes * step - exact.detach()
+    change = error * math.log(2) * (fraction - fraction.detach())[:, None]
+    return exact + error - change, codes
 
 
 def _negative(bits: int, signed: bool) -> np.ndarray:

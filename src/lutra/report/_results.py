@@ -54,11 +54,16 @@ class Epoch(_Record):
 
 
 class Training(_Record):
-    """A training, all its phases; ``seconds`` has the teacher's, the rest has not."""
+    """A training, all its phases; ``seconds`` has the teacher's, the rest has not.
+
+    ``estimated_lut6`` is what edge layers make of their own area, which ``lut_budget`` is about.
+    """
 
     epochs: Count
     steps: Count
     seconds: Seconds
+    estimated_lut6: Count | None = None
+    lut_budget: Count | None = None
     history: tuple[Epoch, ...]
 
 

@@ -52,6 +52,10 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
         f"{total.lut:,}, {total.ff:,} ({total.kind})" if total else missing,
     )
     yield "training", f"{result.train.seconds:,.0f} s" if result.train else missing
+    if result.train and result.train.estimated_lut6 is not None and result.train.lut_budget:
+        found, budget = result.train.estimated_lut6, result.train.lut_budget
+        missed = ", missed: train for longer" if found > budget else ""
+        yield "edges, estimated LUT6", f"{found:,} of a budget of {budget:,}{missed}"
     if verify is None:
         yield "bit for bit", missing
     else:

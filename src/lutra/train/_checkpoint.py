@@ -73,6 +73,9 @@ def check_shapes(
 def unpack(module: nn.Module, tensors: dict[str, Tensor], prefix: str, path: Path) -> None:
     """Load the tensors that start with ``prefix`` into a module; all must be there and fit."""
     state = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+    for name, tensor in state.items():
+        if not tensor.isfinite().all():
+            raise damaged(path, f"{name!r} is not finite")
     try:
         module.load_state_dict(state)
         if isinstance(module, LutModel):

@@ -172,7 +172,7 @@ def fit(
                 phase.rewiring.apply(step, phase.epochs * steps, optimizer, averaged)
             if average is not None:
                 _average(average, model, min(config.ema, 1 - 1 / (step + 1)))
-            phase.sums[0] += _finite(loss)
+            phase.sums[0] += _finite(loss, phase)
             phase.sums[1] += int((logits.argmax(dim=1) == y[rows]).sum())
             phase.step += 1
             phase.seconds = before + time.monotonic() - started
@@ -182,7 +182,7 @@ def fit(
             if time.monotonic() > due and phase.step < steps:
                 due = _save(phase, model, optimizer, average)
         if not all(parameter.isfinite().all() for parameter in model.parameters()):
-            raise LutraError("a weight is no longer finite: lower train.learning_rate")
+            raise _diverged("a weight", phase)
         kept = average or model
         row = _close_epoch(phase, kept, data, steps, batch, optimizer.param_groups[0]["lr"])
         last = phase.epoch + 1 == phase.epochs
@@ -256,11 +256,18 @@ def _update(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None
     optimizer.step()
 
 
-def _finite(loss: Tensor) -> float:
+def _finite(loss: Tensor, phase: Phase) -> float:
     value = loss.item()
     if not math.isfinite(value):
-        raise LutraError("the loss is no longer finite: lower train.learning_rate")
+        raise _diverged("the loss", phase)
     return value
+
+
+def _diverged(what: str, phase: Phase) -> LutraError:
+    others = " or mapping.lambda1, mapping.rate" if phase.name.startswith("dense") else ""
+    return LutraError(
+        f"{what} is no longer finite: lower train.learning_rate, train.weight_decay{others}"
+    )
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

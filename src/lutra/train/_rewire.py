@@ -33,7 +33,8 @@ class Rewiring:
     layers
         The mapped ones.
     features
-        How many inputs each may choose from.
+        How many inputs a neuron of each may choose from: all, or those of its member of an
+        ensemble. Tables that share out a neuron's inputs (PolyLUT-Add) choose independently.
     config
         When, and how much.
     """
@@ -65,6 +66,11 @@ class Rewiring:
         """Return the share of the rewiring that is still to come, from 1 to 0."""
         return max(0.0, 1 - step / (self.config.until * steps))
 
+    def _first(self, name: str) -> Tensor:
+        """Return the first input that each neuron may choose, (n, 1): no wire leaves its member."""
+        wires = self.layers[name].wires[:, :1]
+        return wires - wires % self.features[name]
+
     def _observe(self, watch: Callable[[str, Signal, Tensor, Link], None] | None) -> None:
         for name, layer in self.layers.items():
             layer.observer = None if watch is None else partial(watch, name)
@@ -91,7 +97,9 @@ class Regrow(Rewiring):
         self._observe(self._watch if near and self._left(step, steps) else None)
 
     def _watch(self, name: str, x: Signal, h: Tensor, link: Link) -> None:
-        self._add(f"{name}.score", h @ x.values.detach().T)
+        score = (h @ x.values.detach().T).unflatten(1, (-1, self.features[name]))
+        member = link.wires[:, 0] // self.features[name]
+        self._add(f"{name}.score", score[torch.arange(len(member)), member])
         slopes = link.slopes()[:, :, : link.wires.shape[1]].abs()
         deviation = (link.variance + 1e-5).sqrt()[:, None]
         met = torch.einsum("nef,ne->nf", slopes, link.counts.to(slopes))
@@ -109,12 +117,13 @@ class Regrow(Rewiring):
             return
         share = self.config.share * 0.5 * (1 - math.cos(math.pi * self._left(step, steps)))
         for name, layer in self.layers.items():
-            score = self.sums[f"{name}.score"].abs().scatter(1, layer.wires, -1.0)
+            score, first = self.sums[f"{name}.score"].abs(), self._first(name)
+            score = score.scatter(1, layer.wires - first, -1.0)
             least, digit = self.sums[f"{name}.importance"].min(1)
             rows = least.argsort(stable=True)[: int(share * len(least))]
             gain, best = score[rows].max(1)
             rows, best = rows[gain >= 0], best[gain >= 0]  # others read every input already
-            layer.wires[rows, digit[rows]] = best
+            layer.wires[rows, digit[rows]] = best + first[rows, 0]
             _forget(layer, rows, digit[rows], optimizer)
             if average is not None:
                 other = average.levels[int(name)]
@@ -157,8 +166,9 @@ class Select(Rewiring):
             n, fan_in = layer.wires.shape
             count = min(config.candidates, features[name])
             order = torch.rand(n, fan_in, features[name], generator=generator)
-            order.scatter_(2, layer.wires[:, :, None], 2.0)  # the wired one comes first
-            self.candidates[name] = order.topk(count, dim=2).indices
+            first = self._first(name)
+            order.scatter_(2, (layer.wires - first)[:, :, None], 2.0)  # the wired one comes first
+            self.candidates[name] = order.topk(count, dim=2).indices + first[:, :, None]
             self.logits[name] = torch.zeros(n, fan_in, count)
             self.logits[name][:, :, 0] = 1.0
         self._rate = 0.0
@@ -213,7 +223,9 @@ def rewiring(recipe: Recipe, model: LutModel, generator: torch.Generator) -> Rew
     features: dict[str, int] = {}
     for number, (level, before) in enumerate(zip(model.levels, model.features(), strict=True)):
         if isinstance(level, TableLayer) and level.mapped:
-            layers[str(number)], features[str(number)] = level, before
+            shared = not number and model.encoder.copies == 1
+            layers[str(number)] = level
+            features[str(number)] = before if shared else before // model.members
     if kind == "regrow":
         return Regrow(layers, features, recipe.mapping)
     return Select(layers, features, recipe.mapping, generator)

@@ -1,6 +1,7 @@
 """From a recipe to a trained model: encoder, learned mapping, sparse training."""
 
 import hashlib
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -24,21 +25,25 @@ __all__ = ["build", "restore", "train"]
 
 
 def build(
-    recipe: Recipe, data: Dataset, seed: int, learned: list[Tensor] | None = None
+    recipe: Recipe, data: Dataset, seed: int, learned: Sequence[list[Tensor]] | None = None
 ) -> LutModel:
     """Return the untrained network of a recipe, with local or random wiring where none is learned.
+
+    ``learned`` holds every member's wires, see `lutra.nn.families.MemberWiring`.
 
     Raises
     ------
     RecipeError
         The network does not fit the data set.
     """
-    draw = generator(seed, "initial weights")
+    draw, ensemble = generator(seed, "initial weights"), recipe.model.ensemble
+    copies = ensemble.members if ensemble.inputs == "own" else 1
     try:
-        wiring = None if learned is None else lambda: learned
+        _check(recipe, data)
+        wiring = None if learned is None else iter(learned).__next__
         if learned is None and recipe.mapping.method == "local":
             wiring = _local_wiring(recipe, data, seed)
-        model = recipe.model.build(_encoder(recipe, data), len(data.classes), draw, wiring)
+        model = recipe.model.build(_encoder(recipe, data, copies), len(data.classes), draw, wiring)
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
     return _with_gradients(model, recipe)
@@ -58,15 +63,6 @@ def train(
         The recipe does not fit the data; a checkpoint is corrupt or of another recipe; the
         folder cannot be written.
     """
-    if recipe.train.augment.active and data.image is None:
-        raise RecipeError(
-            f"recipe {recipe.name!r}: train.augment distorts images; {data.name} has none"
-        )
-    if recipe.train.select == "best" and not len(data.validation):
-        raise RecipeError(
-            f"recipe {recipe.name!r}: the checkpoint is chosen on validation, but the validation "
-            "part is empty: set data.validation above 0, or train.select = 'last'"
-        )
     model = build(recipe, data, seed)
     digest = _digest(recipe, data, seed)
     phase = Phase("train", folder, recipe.train.epochs, seed, digest)
@@ -74,11 +70,9 @@ def train(
         load_state(phase.checkpoint, digest)  # one of another recipe is refused before all work
     mapped = recipe.model.levels(len(data.classes))
     if mapped and recipe.mapping.method == "learned" and not phase.checkpoint.exists():
-        model = build(recipe, data, seed, _learn_wiring(recipe, data, seed, folder, progress))
-        try:
-            model.check_wires()
-        except ValueError as error:
-            raise damaged(folder / "wiring.safetensors", str(error)) from error
+        members = range(recipe.model.ensemble.members)
+        wires = [_learn_wiring(recipe, data, seed, folder, n, progress) for n in members]
+        model = build(recipe, data, seed, wires)
     phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
     phase.penalty = model.penalty if model.budget else None
     ensemble = recipe.model.ensemble
@@ -104,20 +98,18 @@ def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> LutModel:
 
 
 def _learn_wiring(
-    recipe: Recipe, data: Dataset, seed: int, folder: Path, progress: Progress | None
+    recipe: Recipe, data: Dataset, seed: int, folder: Path, member: int, progress: Progress | None
 ) -> list[Tensor]:
-    """Train the dense phase and keep the inputs that it selects, nothing else."""
+    """Train a member's dense phase and keep the inputs that it selects, nothing else."""
     mapping, digest = recipe.mapping, _digest(recipe, data, seed)
-    path = folder / "wiring.safetensors"
+    number = str(member) if recipe.model.ensemble.members > 1 else ""
+    path = folder / f"wiring{number}.safetensors"
     if path.exists():
         tensors, _ = load_state(path, digest)
-        levels = [level for level in recipe.model.levels(len(data.classes)) if not level.tree]
-        shapes = {str(i): (level.width, level.fan_in) for i, level in enumerate(levels)}
-        check_shapes(tensors, shapes, path)
-        return [tensors[number] for number in shapes]
-    draw = generator(seed, "dense initial weights")
+        return _wires(recipe, data, tensors, path)
+    draw = generator(seed, f"dense initial weights{number}")
     model = recipe.model.build_dense(
-        _encoder(recipe, data), len(data.classes), draw, mapping.dense == "full"
+        _encoder(recipe, data, 1), len(data.classes), draw, mapping.dense == "full"
     )
     _with_gradients(model, recipe)
     dense = [level for level in model.levels if isinstance(level, DenseLayer)]
@@ -127,7 +119,7 @@ def _learn_wiring(
     def penalty() -> Tensor:
         return torch.stack([level.regulariser(mapping.lambda1, rate) for level in dense]).sum()
 
-    phase = Phase("dense", folder, mapping.epochs, seed, digest, penalty)
+    phase = Phase(f"dense{number}", folder, mapping.epochs, seed, digest, penalty)
     config = recipe.train.model_copy(update={"select": "last", "ema": 0.0, "flips": 0.0})
     with cores_for(model):
         fit(model, data, config, phase, progress)
@@ -136,6 +128,30 @@ def _learn_wiring(
     phase.checkpoint.unlink(missing_ok=True)
     phase.result.unlink(missing_ok=True)
     return wiring
+
+
+def _wires(recipe: Recipe, data: Dataset, tensors: dict[str, Tensor], path: Path) -> list[Tensor]:
+    """Return the wires of the mapped levels as the file ``path`` holds them."""
+    levels = recipe.model.levels(len(data.classes))
+    features = [data.train.x.shape[1], *(level.width for level in levels)]
+    mapped = [pair for pair in zip(levels, features, strict=False) if not pair[0].tree]
+    shapes = {str(i): (level.width, level.fan_in) for i, (level, _) in enumerate(mapped)}
+    check_shapes(tensors, shapes, path)
+    for name, (_, before) in zip(shapes, mapped, strict=True):
+        if ((tensors[name] < 0) | (tensors[name] >= before)).any():
+            raise damaged(path, f"{name!r} reads outside of {before} features")
+    return [tensors[name] for name in shapes]
+
+
+def _check(recipe: Recipe, data: Dataset) -> None:
+    """Raise ValueError where the data cannot be trained on as the recipe says."""
+    if recipe.train.augment.active and data.image is None:
+        raise ValueError("train.augment distorts images; these are none")
+    if recipe.train.select == "best" and not len(data.validation):
+        raise ValueError(
+            "the checkpoint is chosen on validation, but the validation part is empty: "
+            "set data.validation above 0, or train.select = 'last'"
+        )
 
 
 def _with_gradients(model: LutModel, recipe: Recipe) -> LutModel:
@@ -152,14 +168,10 @@ def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
     return partial(recipe.model.local_wiring, data.image, window, classes, draw)
 
 
-def _encoder(recipe: Recipe, data: Dataset) -> InputEncoder:
+def _encoder(recipe: Recipe, data: Dataset, copies: int) -> InputEncoder:
     kind = LearnedEncoder if recipe.model.encoder == "learned" else UniformEncoder
-    ensemble, bits = recipe.model.ensemble, recipe.model.input_bitwidth
-    copies = ensemble.members if ensemble.inputs == "own" else 1
-    try:
-        return kind(data.train.x.shape[1], data.width, data.signed, bits, copies)
-    except ValueError as error:
-        raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
+    bits = recipe.model.input_bitwidth
+    return kind(data.train.x.shape[1], data.width, data.signed, bits, copies)
 
 
 def _digest(recipe: Recipe, data: Dataset, seed: int) -> str:

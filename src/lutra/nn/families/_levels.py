@@ -47,9 +47,10 @@ def check_levels(levels: Sequence[Level]) -> list[Level]:
     """
     for number, level in enumerate(levels):
         if number and level.fan_in > levels[number - 1].width:
+            shared = f" ({level.branches} sub-neurons)" if level.branches > 1 else ""
             raise ValueError(
-                f"level {number}: fan-in {level.fan_in} exceeds the {levels[number - 1].width} "
-                "nodes before"
+                f"level {number}: fan-in {level.fan_in}{shared} exceeds the "
+                f"{levels[number - 1].width} nodes before"
             )
         if level.address_bits > MAX_FAN_IN:
             raise ValueError(
