@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lutra.data import names as data_names
 from lutra.errors import RecipeError
-from lutra.nn.families import Family, FamilyModel, Kan, NeuraLutAssemble
+from lutra.nn.families import DirectModel, Family, FamilyModel, Kan, NeuraLutAssemble
 
 __all__ = [
     "AugmentConfig",
@@ -198,10 +198,20 @@ class Recipe(_Section):
         ensemble = self.model.ensemble
         if ensemble.members == 1 and (ensemble.training, ensemble.inputs) != ("joint", "shared"):
             raise ValueError("model.ensemble.training and inputs need 2 or more members")
-        if ensemble.inputs == "own" and self.model.encoder == "uniform":
+        if ensemble.inputs == "own" and not self.model.learns_encoder:
             raise ValueError(
-                "model.ensemble.inputs = 'own' needs model.encoder = 'learned': a uniform encoder "
-                "has nothing of its own to learn"
+                "model.ensemble.inputs = 'own' needs model.encoder = 'learned': other encoders "
+                "have nothing of their own to learn"
+            )
+        if self.mapping.method not in self.model.mappings:
+            raise ValueError(
+                f"{self.model.family} can be wired by mapping.method "
+                f"{', '.join(map(repr, self.model.mappings))}, not by {self.mapping.method!r}"
+            )
+        if isinstance(self.model, DirectModel) and self.train.input_gradient == "difference":
+            raise ValueError(
+                f"train.input_gradient is for neurons that are functions; {self.model.family} has "
+                "model.gradient"
             )
         if isinstance(self.model, Kan) and self.model.lut_budget and self.train.select == "best":
             raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")

@@ -12,14 +12,16 @@ from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
 from lutra.nn._table_layer import TableLayer
 from lutra.nn._teacher import Teacher
-from lutra.nn._wiring import local_wiring, random_wiring, tree_wiring
-from lutra.nn.functions import Identity, Polynomial, SkipMlp, SubNetwork
+from lutra.nn._thermometer import ThermometerEncoder, thermometer
+from lutra.nn._wiring import balanced_wiring, local_wiring, random_wiring, tree_wiring
+from lutra.nn.functions import Direct, Identity, Polynomial, SkipMlp, SubNetwork
 
 __all__ = [
     "Adder",
     "BatchNorm",
     "BitFlips",
     "DenseLayer",
+    "Direct",
     "EdgeLayer",
     "GroupSum",
     "Identity",
@@ -33,8 +35,11 @@ __all__ = [
     "SubNetwork",
     "TableLayer",
     "Teacher",
+    "ThermometerEncoder",
     "UniformEncoder",
+    "balanced_wiring",
     "local_wiring",
     "random_wiring",
+    "thermometer",
     "tree_wiring",
 ]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lutra.circuit import Builder, Code, Encode, Words
@@ -82,8 +83,12 @@ class InputEncoder(nn.Module):
         self.train(training)
         return most
 
-    def lower(self, builder: Builder) -> tuple[Words, Tensor]:
-        """Append the comparators; return the code words and the real value of every code."""
+    def lower(self, builder: Builder, read: NDArray[np.int64]) -> tuple[Words, Tensor]:
+        """Append the comparators; return the code words and the real value of every code.
+
+        ``read`` are the outputs that anything reads; the words of others may mean nothing.
+        """
+        del read  # all are built: a code's comparators belong together
         thresholds = self.thresholds().cpu().numpy().astype(np.int64)
         levels = self.levels
         step = float(levels[1] - levels[0])

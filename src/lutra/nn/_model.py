@@ -47,6 +47,8 @@ class LutModel(nn.Module):
         Networks of an ensemble, whose nodes per class follow one another.
     budget
         LUT6 that the edge layers are to take, see `penalty`.
+    scale, learn_scale
+        Logits per unit of `GroupSum`, at the start of training or throughout.
     """
 
     def __init__(
@@ -56,6 +58,8 @@ class LutModel(nn.Module):
         votes: int = 1,
         members: int = 1,
         budget: int | None = None,
+        scale: float = 1.0,
+        learn_scale: bool = True,
     ) -> None:
         super().__init__()
         self.encoder = encoder
@@ -65,7 +69,7 @@ class LutModel(nn.Module):
         self.budget = budget
         self.price: Tensor | None
         self.register_buffer("price", torch.tensor(_FIRST_PRICE) if budget else None)
-        self.logit_scale = nn.Parameter(torch.tensor(1.0))
+        self.logit_scale = nn.Parameter(torch.tensor(scale), requires_grad=learn_scale)
 
     def area(self) -> Tensor:
         """Return the LUT6 of the edge layers by their own estimate, with gradient."""
@@ -73,6 +77,13 @@ class LutModel(nn.Module):
         inputs = [self.encoder.levels.detach(), *(layer.levels for layer in layers[:-1])]
         pairs = zip(layers, inputs, strict=True)
         return torch.stack([layer.area(levels) for layer, levels in pairs]).sum()
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Bring the parameters back within their bounds after a step."""
+        for level in self.levels:
+            if isinstance(level, TableLayer):
+                level.function.constrain()
 
     def penalty(self) -> Tensor:
         """Return the price of the edge layers' area, which it moves until the budget is met.
@@ -173,7 +184,11 @@ class LutModel(nn.Module):
         """
         encoder = self.encoder
         builder = Builder(encoder.inputs, encoder.width, encoder.signed, features)
-        words, values = encoder.lower(builder)
+        first = self.levels[0]
+        read = (
+            first.wires.unique() if isinstance(first, TableLayer) else torch.arange(encoder.outputs)
+        )
+        words, values = encoder.lower(builder, read.cpu().numpy())
         for number, level in enumerate(self.levels):
             if isinstance(level, DenseLayer):
                 raise CircuitError(f"{name}: level {number} has no tables, it is a dense twin")

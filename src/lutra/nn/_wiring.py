@@ -5,7 +5,30 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["local_wiring", "random_wiring", "tree_wiring"]
+__all__ = ["balanced_wiring", "local_wiring", "random_wiring", "tree_wiring"]
+
+
+def balanced_wiring(
+    neurons: int, fan_in: int, features: int, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw distinct features per neuron so that every feature is read about equally often.
+
+    Permutations of all features follow one another, as in DWN and DiffLogicNet; a neuron that
+    would read a feature twice, where two permutations meet, exchanges it for a free one at random.
+    """
+    if fan_in > features:
+        raise ValueError(f"fan-in {fan_in} exceeds the {features} features to choose from")
+    rounds = -(-neurons * fan_in // features)
+    order = torch.rand(rounds, features, generator=generator).argsort(dim=1).flatten()
+    wires = order[: neurons * fan_in].view(neurons, fan_in).sort(dim=1).values
+    for row in (wires[:, 1:] == wires[:, :-1]).any(1).nonzero().flatten().tolist():
+        own = wires[row].unique()
+        free = torch.ones(features, dtype=torch.bool)
+        free[own] = False
+        others = free.nonzero().flatten()
+        chosen = others[torch.randperm(len(others), generator=generator)[: fan_in - len(own)]]
+        wires[row] = torch.cat([own, chosen]).sort().values
+    return wires
 
 
 def local_wiring(

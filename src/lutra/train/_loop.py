@@ -167,6 +167,8 @@ def fit(
                 logits = model(xb, noise)
                 loss = _loss(logits, y, rows, config, phase)
             _update(loss, optimizer, rate)
+            if isinstance(model, LutModel):
+                model.constrain()
             if phase.rewiring is not None:
                 averaged = average if isinstance(average, LutModel) else None
                 phase.rewiring.apply(step, phase.epochs * steps, optimizer, averaged)

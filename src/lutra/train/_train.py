@@ -10,8 +10,8 @@ from torch import Tensor
 
 from lutra.data import Dataset
 from lutra.errors import RecipeError
-from lutra.nn import DenseLayer, InputEncoder, LearnedEncoder, LutModel, TableLayer, UniformEncoder
-from lutra.nn.families import MemberWiring
+from lutra.nn import DenseLayer, LutModel, TableLayer
+from lutra.nn.families import MemberWiring, QuantisedModel
 from lutra.recipe import Recipe
 from lutra.train._checkpoint import check_shapes, damaged, load_state, save_state, unpack
 from lutra.train._loop import Phase, Progress, fit
@@ -43,7 +43,9 @@ def build(
         wiring = None if learned is None else iter(learned).__next__
         if learned is None and recipe.mapping.method == "local":
             wiring = _local_wiring(recipe, data, seed)
-        model = recipe.model.build(_encoder(recipe, data, copies), len(data.classes), draw, wiring)
+        model = recipe.model.build(
+            recipe.model.input_encoder(data, copies), len(data.classes), draw, wiring
+        )
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
     return _with_gradients(model, recipe)
@@ -108,8 +110,9 @@ def _learn_wiring(
         tensors, _ = load_state(path, digest)
         return _wires(recipe, data, tensors, path)
     draw = generator(seed, f"dense initial weights{number}")
+    assert isinstance(recipe.model, QuantisedModel)
     model = recipe.model.build_dense(
-        _encoder(recipe, data, 1), len(data.classes), draw, mapping.dense == "full"
+        recipe.model.input_encoder(data), len(data.classes), draw, mapping.dense == "full"
     )
     _with_gradients(model, recipe)
     dense = [level for level in model.levels if isinstance(level, DenseLayer)]
@@ -166,12 +169,6 @@ def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
         raise ValueError("mapping.method = 'local' needs images")
     draw, window, classes = generator(seed, "wiring"), recipe.mapping.window, len(data.classes)
     return partial(recipe.model.local_wiring, data.image, window, classes, draw)
-
-
-def _encoder(recipe: Recipe, data: Dataset, copies: int) -> InputEncoder:
-    kind = LearnedEncoder if recipe.model.encoder == "learned" else UniformEncoder
-    bits = recipe.model.input_bitwidth
-    return kind(data.train.x.shape[1], data.width, data.signed, bits, copies)
 
 
 def _digest(recipe: Recipe, data: Dataset, seed: int) -> str:

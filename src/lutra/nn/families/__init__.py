@@ -4,9 +4,13 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lutra.nn.families._direct import DirectModel
 from lutra.nn.families._family import FamilyModel, MemberWiring
 from lutra.nn.families._levels import Level
+from lutra.nn.families._quantised import QuantisedModel
 from lutra.nn.families.amigolut import Ensemble
+from lutra.nn.families.difflogicnet import DiffLogicNet
+from lutra.nn.families.dwn import Dwn
 from lutra.nn.families.kan import Kan
 from lutra.nn.families.logicnets import LogicNets
 from lutra.nn.families.neuralut import NeuraLut
@@ -14,6 +18,9 @@ from lutra.nn.families.neuralut_assemble import NeuraLutAssemble
 from lutra.nn.families.polylut import PolyLut, PolyLutAdd
 
 __all__ = [
+    "DiffLogicNet",
+    "DirectModel",
+    "Dwn",
     "Ensemble",
     "Family",
     "FamilyModel",
@@ -25,10 +32,11 @@ __all__ = [
     "NeuraLutAssemble",
     "PolyLut",
     "PolyLutAdd",
+    "QuantisedModel",
 ]
 
 Family = Annotated[
-    LogicNets | PolyLut | PolyLutAdd | NeuraLut | NeuraLutAssemble | Kan,
+    LogicNets | PolyLut | PolyLutAdd | NeuraLut | NeuraLutAssemble | Kan | Dwn | DiffLogicNet,
     Field(discriminator="family"),
 ]
 """Any family's parameters; ``family`` tells which."""

@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import Field
 
 from lutra.nn._quantiser import Quantiser
-from lutra.nn.families._family import FamilyModel
 from lutra.nn.families._levels import Bits, FanIn, Level, Width, check_levels
+from lutra.nn.families._quantised import QuantisedModel
 
 __all__ = ["LayeredModel"]
 
 
-class LayeredModel(FamilyModel):
+class LayeredModel(QuantisedModel):
     """Hidden layers with unsigned codes and a class layer with signed ones: LogicNets and after.
 
     The class layer, with ``votes`` nodes per class, is not among ``hidden_layers``.

@@ -10,13 +10,14 @@ from pydantic import Field
 from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._model import LutModel
-from lutra.nn.families._family import FamilyModel, MemberWiring
+from lutra.nn.families._family import MemberWiring
 from lutra.nn.families._levels import Bits, Level, Width
+from lutra.nn.families._quantised import QuantisedModel
 
 __all__ = ["Kan"]
 
 
-class Kan(FamilyModel):
+class Kan(QuantisedModel):
     """Layers of `lutra.nn.EdgeLayer`; every node sees every input until its edge is pruned."""
 
     family: Literal["kan"]

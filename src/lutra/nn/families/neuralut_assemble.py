@@ -11,14 +11,14 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field, model_validator
 
-from lutra.nn.families._family import FamilyModel
 from lutra.nn.families._levels import Bits, FanIn, Level, Width, check_levels
+from lutra.nn.families._quantised import QuantisedModel
 from lutra.nn.functions import SkipMlp
 
 __all__ = ["NeuraLutAssemble"]
 
 
-class NeuraLutAssemble(FamilyModel):
+class NeuraLutAssemble(QuantisedModel):
     """The family's parameters, by their published names.
 
     ``hidden_layers`` may name every level or leave out the last, which then has ``votes`` nodes

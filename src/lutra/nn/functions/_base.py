@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lutra.nn._table_domain import operations
 
-__all__ = ["Entries", "TableFunction", "kaiming", "uniform"]
+__all__ = ["Entries", "TableFunction", "kaiming", "slope_columns", "uniform"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,12 @@ class Entries:
     @property
     def row(self) -> int:
         """Columns of `TableFunction.slopes`: F + 2, up to a multiple of 8."""
-        return (self.fan_in + 9) // 8 * 8
+        return slope_columns(self.fan_in)
+
+
+def slope_columns(fan_in: int) -> int:
+    """Return the columns of an array of slopes: F + 2, up to a multiple of 8."""
+    return (fan_in + 9) // 8 * 8
 
 
 class TableFunction(nn.Module):
@@ -75,6 +80,9 @@ class TableFunction(nn.Module):
         Setting these to zero makes the digit without effect on its neuron.
         """
         raise NotImplementedError
+
+    def constrain(self) -> None:
+        """Bring the parameters back within their bounds; most have none."""
 
     def slopes(self, entries: Entries) -> Tensor:
         """Return the derivative of each table value by digit f in column f. Shape (n, E, row).

@@ -1,0 +1,174 @@
+"""Tables whose entries are the parameters: DWN, Walsh coefficients, single logits, 16 gates."""
+
+import math
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from lutra.nn.functions._base import Entries, TableFunction, slope_columns
+from lutra.nn.functions._bit_slopes import BitGradient, bit_slopes
+
+__all__ = ["Direct", "Parametrisation"]
+
+Parametrisation = Literal["entries", "logits", "walsh", "gates"]
+
+_BOUND = 1 - 2.0**-20
+"""Of a DWN entry: inside of the unit quantiser, whose gradient would stop at 1."""
+_RESIDUAL = 3.0
+"""Logit of what a residual neuron passes on: probability 0.95 among two, 0.57 among 16."""
+
+
+class Direct(TableFunction):
+    """A table of F single bits whose values v, one per entry, follow from free parameters.
+
+    Behind it stands a quantiser of step 1: the output bit is ``v > 1/2``, and its gradient reaches
+    v as it is.
+
+    ``entries``: ``v = w + 1/2``, w within -1 and 1 (DWN, ICML 2024, arXiv 2410.11112).
+    ``logits``: ``v = sigmoid(w)`` (Light DLGN, arXiv 2510.03250).
+    ``walsh``: v = sigmoid of the Walsh transform of w (WARP, arXiv 2602.03527).
+    ``gates``: the mean of the 16 two-input gates under ``softmax(w)`` (DiffLogicNet, NeurIPS 2022).
+
+    Parameters
+    ----------
+    neurons, fan_in
+        n and F.
+    parametrisation
+        See above; ``gates`` needs two inputs.
+    gradient, softness
+        What reaches the address bits, see `bit_slopes`.
+    residual
+        Begin by passing digit 0 on (conv. DiffLogicNet, NeurIPS 2024), instead of at random.
+    generator
+        Source of the initial parameters.
+    """
+
+    unique_above = (math.inf, math.inf)  # an entry costs next to nothing
+
+    def __init__(
+        self,
+        neurons: int,
+        fan_in: int,
+        parametrisation: Parametrisation = "entries",
+        gradient: BitGradient = "extended",
+        softness: float = 0.75,
+        residual: bool = False,
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if parametrisation == "gates" and fan_in != 2:
+            raise ValueError(f"the 16 gates have two inputs, not {fan_in}")
+        self.neurons = neurons
+        self.parametrisation: Parametrisation = parametrisation
+        # Slopes are linear in the values: all of them are one matrix product.
+        slopes = bit_slopes(torch.eye(1 << fan_in), gradient, softness)
+        self.operator: Tensor
+        self.register_buffer(
+            "operator",
+            nn.functional.pad(slopes, (0, slope_columns(fan_in) - fan_in)).flatten(1),
+            persistent=False,
+        )
+        size = 16 if parametrisation == "gates" else 1 << fan_in
+        weight = torch.empty(neurons, size)
+        if parametrisation == "entries":
+            weight.uniform_(-_BOUND, _BOUND, generator=generator)
+        else:
+            weight.normal_(std=0.1 if residual else 1.0, generator=generator)
+        first = torch.arange(1 << fan_in) % 2  # digit 0 of every entry
+        if residual:
+            weight += _passing(parametrisation, first)
+        self.table_weight = nn.Parameter(weight)
+
+    def values(self) -> Tensor:
+        """Return v, (n, E)."""
+        weight = self.table_weight
+        match self.parametrisation:
+            case "entries":
+                return weight + 0.5
+            case "logits":
+                return weight.sigmoid()
+            case "walsh":
+                return _walsh(weight).sigmoid()
+            case "gates":
+                return weight.softmax(1) @ _gates().to(weight)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Read every sample's entry: bits (n, F, samples) to (n, samples)."""
+        values = self.values()
+        with torch.no_grad():
+            shifts = torch.arange(z.shape[1], device=z.device)[:, None]
+            address = ((z > 0.5).long() << shifts).sum(1)
+            slopes = (values.detach() @ self.operator).view(*values.shape, -1)[:, :, : z.shape[1]]
+        read = _Read.apply(values, z, address, slopes)
+        assert isinstance(read, Tensor)
+        return read
+
+    def table(self, entries: Entries) -> Tensor:
+        """Return every entry's value. Shape (n, E)."""
+        values = self.values()
+        return values if entries.chosen is None else values.gather(1, entries.chosen)
+
+    @torch.no_grad()
+    def slopes(self, entries: Entries) -> Tensor:
+        """Return what each entry sends back to digit f, in column f. Shape (n, E, row)."""
+        values = self.values()
+        return (values @ self.operator).view(*values.shape, entries.row)
+
+    @torch.no_grad()
+    def constrain(self) -> None:
+        """Keep DWN's entries within their bounds, as after every step of the published training."""
+        if self.parametrisation == "entries":
+            self.table_weight.clamp_(-_BOUND, _BOUND)
+
+
+class _Read(torch.autograd.Function):
+    """A sample's entry; the gradient of its bits is what the slopes say."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, z: Tensor, address: Tensor, slopes: Tensor) -> Tensor:
+        address = address.expand(len(values), -1)
+        ctx.save_for_backward(address, slopes)
+        ctx.shared = len(z) == 1
+        return values.gather(1, address)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, Tensor, None, None]:
+        address, slopes = ctx.saved_tensors
+        table = gradient.new_zeros(slopes.shape[:2]).scatter_add_(1, address, gradient)
+        at = address[:, :, None].expand(-1, -1, slopes.shape[2])
+        bits = (slopes.gather(1, at) * gradient[:, :, None]).transpose(1, 2)
+        return table, bits.sum(0, keepdim=True) if ctx.shared else bits, None, None
+
+
+def _gates() -> Tensor:
+    """Return the 16 gates of two inputs, (16, 4): gate g has the value of bit e of g at entry e."""
+    return torch.arange(16)[:, None] >> torch.arange(4) & 1
+
+
+def _walsh(weight: Tensor) -> Tensor:
+    """Return ``sum_s w_s (-1)**popcount(s & e)`` for every entry e: the Walsh transform, (n, E)."""
+    result, size = weight, 1
+    while size < weight.shape[1]:
+        pairs = result.view(len(weight), -1, 2, size)
+        lower, upper = pairs.unbind(2)
+        result = torch.stack([lower + upper, lower - upper], 2).view(weight.shape)
+        size *= 2
+    return result
+
+
+def _passing(parametrisation: Parametrisation, first: Tensor) -> Tensor:
+    """Return the parameters of a table that passes digit 0 on; ``first`` is the digit, (E,)."""
+    match parametrisation:
+        case "entries":
+            return first - 0.5
+        case "logits":
+            return _RESIDUAL * (2.0 * first - 1)
+        case "walsh":
+            return -_RESIDUAL * (torch.arange(len(first)) == 1)
+        case "gates":
+            return _RESIDUAL * (torch.arange(16) == 0b1010)
