@@ -15,7 +15,7 @@ ORDER = [
     ["errors", "files", "provenance", "_kernels"],
     ["circuit", "passes", "emit", "tools", "verify"],
     ["data"],
-    ["nn", "recipe", "train"],
+    ["nn", "weightless", "recipe", "train"],
     ["report", "results", "bench", "flow", "cli"],
 ]
 RANK = {name: rank for rank, name in enumerate(name for line in ORDER for name in line)}

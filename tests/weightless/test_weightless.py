@@ -1,0 +1,77 @@
+"""Hashes, counting filters and their circuit: by definition, and equal to the bit."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lutra.circuit import evaluate
+from lutra.weightless import CountingFilters, Discriminators, best_bleach, draw_h3
+
+
+@given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 4), st.integers(0, 999))
+def test_hashes_are_parities_and_linear(bits: int, width: int, hashes: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    h3 = draw_h3(bits, width, hashes, draw)
+    x, y = draw.integers(0, 2, (2, 5, bits)).astype(np.uint8)
+    found = h3.addresses(x)
+    for row, addresses in zip(x, found, strict=True):
+        for masks, address in zip(h3.masks, addresses, strict=True):
+            parity = [int(row[mask].sum()) & 1 for mask in masks]
+            assert address == sum(bit << place for place, bit in enumerate(parity))
+    assert np.array_equal(h3.addresses(x ^ y), found ^ h3.addresses(y))
+
+
+def test_a_filter_counts_what_it_sees_and_never_too_low() -> None:
+    draw = np.random.default_rng(0)
+    seen = draw.integers(0, 8, (300, 3, 2))
+    labels = draw.integers(0, 2, 300)
+    filters = CountingFilters(2, 3, 8)
+    filters.learn(seen, labels)
+    counts = filters.counts(seen)
+    for label in range(2):
+        for number in range(3):
+            own = seen[labels == label, number]
+            for tuple_ in np.unique(own, axis=0):
+                at = (seen[:, number] == tuple_).all(1).argmax()
+                assert counts[at, label, number] >= (own == tuple_).all(1).sum()
+
+
+def test_conservative_update_leaves_greater_counters() -> None:
+    filters = CountingFilters(1, 1, 4)
+    filters.learn(np.array([[[0, 1]]] * 3 + [[[1, 2]]]), np.zeros(4, np.int64))
+    assert filters.counters[0, 0].tolist() == [3, 3, 1, 0]
+
+
+@given(st.integers(0, 999))
+def test_the_best_bleach_is_about_as_good_as_any(seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    labels = draw.integers(0, 3, 200)
+    counts = draw.integers(0, 50, (200, 3, 8)).astype(np.int32)
+    counts[np.arange(200), labels] += 10
+    found, accuracy = best_bleach(counts, labels)
+    exact = [100 * ((counts >= b).sum(2).argmax(1) == labels).mean() for b in range(1, 61)]
+    assert accuracy == max(exact) and exact[found - 1] == accuracy
+
+
+@given(
+    st.integers(1, 5), st.integers(1, 3), st.integers(1, 14), st.integers(1, 3), st.booleans(),
+    st.integers(0, 999),
+)  # fmt: skip
+def test_the_circuit_counts_the_same_votes(
+    features: int, steps: int, size: int, hashes: int, signed: bool, seed: int
+) -> None:
+    draw = np.random.default_rng(seed)
+    low = -16 if signed else 0
+    thresholds = np.sort(draw.integers(low, low + 33, (features, steps)), 1)
+    model = Discriminators(
+        thresholds,
+        5,
+        signed,
+        draw.integers(0, features * steps, (4, size)),
+        draw_h3(size, 4, hashes, draw),
+        draw.random((3, 4, 16)) < 0.7,
+    )
+    raw = draw.integers(low, low + 32, (50, features))
+    found = evaluate(model.lower("net", ("a", "b", "c")), raw)
+    assert np.array_equal(found["scores"], model.scores(raw))
+    assert np.array_equal(found["class"][:, 0], model.scores(raw).argmax(1))
