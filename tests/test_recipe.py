@@ -189,12 +189,16 @@ def test_a_bad_recipe_is_one_clear_error(
 @pytest.mark.parametrize(
     "change", [{"mapping": {"method": "local"}}, {"model": {"balanced": True}}]
 )
-def test_what_means_nothing_to_a_kan_is_refused(change: dict[str, Any]) -> None:
-    content = {"name": "edges", "model": {"family": "kan", "input_bitwidth": 1}}
+@pytest.mark.parametrize("family", ["kan", "finn"])
+def test_what_means_nothing_to_dense_layers_is_refused(change: dict[str, Any], family: str) -> None:
+    model = {"family": family, "input_bitwidth": 1, "hidden_layers": [3]}
+    content: dict[str, Any] = {"name": "edges", "model": model}
     assert parse_recipe(content)
     for key, value in change.items():
         content[key] = {**content.get(key, {}), **value}
-    with pytest.raises(RecipeError, match=r"a kan has no use for \[mapping\] and model.balanced"):
+    with pytest.raises(
+        RecipeError, match=rf"a {family} has no use for \[mapping\] and model.balanced"
+    ):
         parse_recipe(content)
 
 

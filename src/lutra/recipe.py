@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lutra.data import names as data_names
 from lutra.errors import RecipeError
-from lutra.nn.families import DirectModel, Family, FamilyModel, Kan, NeuraLutAssemble
+from lutra.nn.families import DirectModel, Family, FamilyModel, Finn, Kan, NeuraLutAssemble
 
 __all__ = [
     "AugmentConfig",
@@ -215,13 +215,13 @@ class Recipe(_Section):
             )
         if isinstance(self.model, Kan) and self.model.lut_budget and self.train.select == "best":
             raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")
-        if isinstance(self.model, Kan) and (self.mapping, self.model.balanced) != (
+        if isinstance(self.model, Kan | Finn) and (self.mapping, self.model.balanced) != (
             MappingConfig(),
             False,
         ):
             raise ValueError(
-                "a kan has no use for [mapping] and model.balanced: every node reads every input "
-                "until its edge is pruned"
+                f"a {self.model.family} has no use for [mapping] and model.balanced: every node "
+                "reads every input"
             )
         if self.model.ensemble.training != "joint" and self.train.distill.weight:
             raise ValueError("a teacher needs model.ensemble.training = 'joint'")

@@ -46,6 +46,12 @@ SINGLE = {
         "hidden_bitwidth": 5,
         "lut_budget": 900,
     },
+    "finn": {
+        "input_bitwidth": 2,
+        "encoder": "uniform",
+        "hidden_layers": [20, 15],
+        "hidden_bitwidth": 2,
+    },
 }
 BITS = {"thresholds": 2, "hidden_layers": [60], "votes": 4}
 SINGLE |= {
@@ -92,7 +98,10 @@ def pixels() -> Dataset:
 
 def recipe(model: dict[str, Any], **train: Any) -> Recipe:
     content = copy.deepcopy(TINY)
-    content |= {"model": model, "mapping": {} if model["family"] == "kan" else {"method": "random"}}
+    content |= {
+        "model": model,
+        "mapping": {} if model["family"] in ("kan", "finn") else {"method": "random"},
+    }
     content["train"] |= {"epochs": 1, "select": "last", **train}
     return parse_recipe(content)
 
@@ -126,7 +135,7 @@ def test_the_table_domain_equals_per_sample_evaluation(name: str, small_mnist: D
 def test_torch_equals_circuit_equals_rtl(
     name: str, small_mnist: Dataset, pixels: Dataset, tmp_path: Path
 ) -> None:
-    data = pixels if name == "kan" else small_mnist
+    data = pixels if name in ("kan", "finn") else small_mnist
     model = moved(build(recipe(EVERY[name]), data, 1), data)
     next(model.children()).eval()
     modes = [module.training for module in model.modules()]

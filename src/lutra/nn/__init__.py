@@ -1,6 +1,7 @@
 """Trainable networks of lookup tables, in plain torch."""
 
 from lutra.nn._adder import Adder
+from lutra.nn._binary_layer import BinaryLayer
 from lutra.nn._dense import DenseLayer
 from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder, LearnedEncoder, UniformEncoder
@@ -19,6 +20,7 @@ from lutra.nn.functions import Direct, Identity, Polynomial, SkipMlp, SubNetwork
 __all__ = [
     "Adder",
     "BatchNorm",
+    "BinaryLayer",
     "BitFlips",
     "DenseLayer",
     "Direct",

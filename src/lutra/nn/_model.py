@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from lutra.circuit import Builder, Circuit
 from lutra.errors import CircuitError
 from lutra.nn._adder import Adder
+from lutra.nn._binary_layer import BinaryLayer
 from lutra.nn._dense import DenseLayer
 from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder
@@ -25,7 +26,7 @@ _FIRST_PRICE = 1e-6
 _PRICE_RATE = 0.01
 """Relative change of the price per step and relative excess."""
 
-Layer = TableLayer | Adder | EdgeLayer | DenseLayer
+Layer = TableLayer | Adder | EdgeLayer | DenseLayer | BinaryLayer
 
 
 class LutModel(nn.Module):
@@ -84,6 +85,8 @@ class LutModel(nn.Module):
         for level in self.levels:
             if isinstance(level, TableLayer):
                 level.function.constrain()
+            elif isinstance(level, BinaryLayer):
+                level.constrain()
 
     def penalty(self) -> Tensor:
         """Return the price of the edge layers' area, which it moves until the budget is met.
@@ -192,7 +195,7 @@ class LutModel(nn.Module):
         for number, level in enumerate(self.levels):
             if isinstance(level, DenseLayer):
                 raise CircuitError(f"{name}: level {number} has no tables, it is a dense twin")
-            assert isinstance(level, TableLayer | Adder | EdgeLayer)
+            assert isinstance(level, TableLayer | Adder | EdgeLayer | BinaryLayer)
             words, values = level.lower(builder, words, values)
         last = self.levels[-1]
         if isinstance(last, TableLayer):

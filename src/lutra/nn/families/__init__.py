@@ -11,6 +11,7 @@ from lutra.nn.families._quantised import QuantisedModel
 from lutra.nn.families.amigolut import Ensemble
 from lutra.nn.families.difflogicnet import DiffLogicNet
 from lutra.nn.families.dwn import Dwn
+from lutra.nn.families.finn import Finn
 from lutra.nn.families.kan import Kan
 from lutra.nn.families.logicnets import LogicNets
 from lutra.nn.families.neuralut import NeuraLut
@@ -24,6 +25,7 @@ __all__ = [
     "Ensemble",
     "Family",
     "FamilyModel",
+    "Finn",
     "Kan",
     "Level",
     "LogicNets",
@@ -36,7 +38,15 @@ __all__ = [
 ]
 
 Family = Annotated[
-    LogicNets | PolyLut | PolyLutAdd | NeuraLut | NeuraLutAssemble | Kan | Dwn | DiffLogicNet,
+    LogicNets
+    | PolyLut
+    | PolyLutAdd
+    | NeuraLut
+    | NeuraLutAssemble
+    | Kan
+    | Finn
+    | Dwn
+    | DiffLogicNet,
     Field(discriminator="family"),
 ]
 """Any family's parameters; ``family`` tells which."""

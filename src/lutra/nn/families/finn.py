@@ -1,0 +1,49 @@
+"""A FINN-style baseline (FPGA 2017, arXiv 1612.07119): binarised and few-bit dense networks."""
+
+import itertools
+from typing import Annotated, Literal
+
+import torch
+from pydantic import Field
+
+from lutra.nn._binary_layer import BinaryLayer
+from lutra.nn._encoders import InputEncoder
+from lutra.nn._model import LutModel
+from lutra.nn._quantiser import Quantiser
+from lutra.nn.families._family import MemberWiring
+from lutra.nn.families._levels import Bits, Level, Width
+from lutra.nn.families._quantised import QuantisedModel
+
+__all__ = ["Finn"]
+
+
+class Finn(QuantisedModel):
+    """Dense layers of weights -1 and 1 between codes of few bits: popcounts and thresholds."""
+
+    family: Literal["finn"]
+    hidden_layers: Annotated[list[Width], Field(min_length=1, max_length=64)]
+    hidden_bitwidth: Bits = 1
+
+    def levels(self, classes: int) -> list[Level]:
+        """Return no levels: there is nothing to map."""
+        del classes
+        return []
+
+    def build(
+        self,
+        encoder: InputEncoder,
+        classes: int,
+        generator: torch.Generator,
+        wiring: MemberWiring | None = None,
+    ) -> LutModel:
+        """Return the network, see `FamilyModel.build`; ``wiring`` has no meaning here."""
+        del wiring
+        if self.ensemble.members > 1 or self.votes > 1:
+            raise ValueError("a finn has neither members nor votes: its neurons are sums already")
+        widths = [encoder.outputs, *self.hidden_layers, classes]
+        layers = []
+        for number, (features, neurons) in enumerate(itertools.pairwise(widths)):
+            last = number == len(self.hidden_layers)
+            quantiser = None if last else Quantiser(self.hidden_bitwidth, signed=True)
+            layers.append(BinaryLayer(features, neurons, quantiser, f"layer{number}", generator))
+        return LutModel(encoder, layers, scale=widths[-2] ** -0.5)
