@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutra.circuit import evaluate
-from lutra.weightless import CountingFilters, Discriminators, best_bleach, draw_h3
+from lutra.weightless import CountingFilters, Discriminators, Filters, best_bleach, draw_h3
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 4), st.integers(0, 999))
@@ -63,15 +63,24 @@ def test_the_circuit_counts_the_same_votes(
     draw = np.random.default_rng(seed)
     low = -16 if signed else 0
     thresholds = np.sort(draw.integers(low, low + 33, (features, steps)), 1)
-    model = Discriminators(
-        thresholds,
-        5,
-        signed,
-        draw.integers(0, features * steps, (4, size)),
-        draw_h3(size, 4, hashes, draw),
-        draw.random((3, 4, 16)) < 0.7,
+    parts = tuple(
+        Filters(
+            draw.integers(0, features * steps, (count, size)),
+            draw_h3(size, bits, hashes, draw),
+            draw.random((3, count, 1 << bits)) < 0.7,
+            draw.random((3, count)) < 0.8,
+        )
+        for count, bits in ((4, 4), (3, 2))
     )
+    model = Discriminators(thresholds, 5, signed, parts, np.array([0, 3, 1]))
     raw = draw.integers(low, low + 32, (50, features))
     found = evaluate(model.lower("net", ("a", "b", "c")), raw)
     assert np.array_equal(found["scores"], model.scores(raw))
+    bits, expected = model.encode(raw), np.tile(model.bias, (50, 1))
+    for part in parts:
+        at = part.addresses(bits)
+        for row, label, number in np.ndindex(50, 3, len(part.order)):
+            known = all(part.memories[label, number, a] for a in at[row, number])
+            expected[row, label] += known and part.kept[label, number]
+    assert np.array_equal(model.scores(raw), expected)
     assert np.array_equal(found["class"][:, 0], model.scores(raw).argmax(1))
