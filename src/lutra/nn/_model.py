@@ -74,6 +74,11 @@ class LutModel(nn.Module):
         pairs = zip(layers, inputs, strict=True)
         return torch.stack([layer.area(levels) for layer, levels in pairs]).sum()
 
+    @property
+    def estimated_lut6(self) -> int | None:
+        """The same in whole LUT6, where there is a budget."""
+        return round(self.area().item()) if self.budget else None
+
     def penalty(self) -> Tensor:
         """Return the price of the edge layers' area, which it moves until the budget is met.
 
