@@ -130,3 +130,10 @@ def test_two_classes_are_decided_by_one_comparison(tmp_path: Path) -> None:
     assert isinstance(circuit.ops[-1], Compare)
     text = "".join(p.read_text() for p in emit_verilog(circuit, tmp_path).files)
     assert "argmax" not in text
+
+
+@pytest.mark.parametrize("scores", [1, 3])
+def test_keys_can_stay_outside(scores: int, tmp_path: Path) -> None:
+    forest = wide(4, scores)
+    raw = samples(forest.features)
+    verify_rtl(lower(forest, "outside"), raw, tmp_path, every=1, encoder=False, argmax=False)

@@ -101,11 +101,12 @@ def check_tree(tree: Tree, features: int) -> str | None:
     for wrong, problem in problems:
         if wrong.any():
             return f"node {int(wrong.argmax())} {problem}"
-    seen, level = np.zeros(count, bool), np.zeros(1, np.int64)
+    parents = np.bincount(tree.children[inner].reshape(-1), minlength=count)
+    parents[0] += 1
+    if parents.max() > 1:
+        return f"node {int(parents.argmax())} is reached twice"
+    level = np.zeros(1, np.int64)
     for _ in range(MAX_DEPTH + 1):
-        if seen[level].any() or len(np.unique(level)) < len(level):
-            return f"node {int(level[seen[level].argmax()])} is reached twice"
-        seen[level] = True
         level = tree.children[level[inner[level]]].reshape(-1)
         if not level.size:
             return None
