@@ -72,7 +72,7 @@ class _Part:
     def rows(self) -> Any:
         """Return the rows, to be trained from the scores they have."""
         assert self._rows is not None
-        self._rows.set_base_margin(self.scores.astype(np.float32).squeeze(axis=None))
+        self._rows.set_base_margin(self.scores.astype(np.float32))
         return self._rows
 
     def add(self, booster: Any, trees: tuple[Tree, ...], groups: tuple[int, ...]) -> None:
