@@ -28,8 +28,8 @@ clean:
 
 # One stamp per set of extras; a change of sources installs again.
 $(VENV)/.run: EXTRAS := eda,report
-$(VENV)/.test: EXTRAS := data,eda,report,test
-$(VENV)/.check: EXTRAS := data,eda,report,test,check
+$(VENV)/.test: EXTRAS := data,eda,report,trees,test
+$(VENV)/.check: EXTRAS := data,eda,report,trees,test,check
 $(VENV)/.docs: EXTRAS := eda,report,docs
 
 $(VENV)/.%: $(SOURCES) | $(BIN)/pip

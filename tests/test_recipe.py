@@ -9,6 +9,7 @@ import pytest
 from lutra.errors import RecipeError
 from lutra.nn.families import FamilyModel, Level
 from lutra.recipe import load_recipe, parse_recipe
+from lutra.trees import TreeLut
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 
@@ -200,6 +201,46 @@ def test_what_means_nothing_to_dense_layers_is_refused(change: dict[str, Any], f
         RecipeError, match=rf"a {family} has no use for \[mapping\] and model.balanced"
     ):
         parse_recipe(content)
+
+
+FOREST: dict[str, Any] = {"name": "forest", "model": {"family": "treelut"}}
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": {"estimater": 3}}, "'model.estimater'; did you mean 'estimators'"),
+        ({"model": {"depth": 0}}, "model.depth: .*greater than or equal to 1"),
+        ({"model": {"eta": 0.0}}, "model.eta: .*greater than 0"),
+        ({"model": {"booster": "catboost"}}, "model.booster: .*'xgboost'"),
+        ({"model": {"adder": 1}}, "model.adder: .*greater than or equal to 2"),
+        ({"model": {"leaves": "6"}}, "model.leaves: .*integer"),
+        ({"model": {"depth": None}}, "one of depth and leaves"),
+        ({"model": {"thresholds": "values"}}, "belongs to a model of path"),
+        ({"model": {"path": "m.json", "eta": 0.3, "depth": 4}}, "depth, eta: nothing is trained"),
+        ({"train": {"epochs": 3, "batch": 4}}, "no use for train.epochs, train.batch"),
+        ({"mapping": {"method": "random"}}, "no use for mapping.method"),
+        ({"train": {"distill": {"weight": 0.5}}}, "no use for train.distill"),
+    ],
+)
+def test_what_means_nothing_to_a_forest_is_refused(change: dict[str, Any], message: str) -> None:
+    assert parse_recipe(FOREST).system == "treelut"
+    content = {key: {**FOREST.get(key, {}), **value} for key, value in change.items()}
+    with pytest.raises(RecipeError, match=f"forest.toml: .*{message}"):
+        parse_recipe({**FOREST, **content}, "forest.toml")
+
+
+def test_training_a_forest_depends_on_what_is_trained_alone(tmp_path: Path) -> None:
+    def digest(**model: Any) -> str:
+        return parse_recipe({**FOREST, "model": {**FOREST["model"], **model}}).digest
+
+    assert digest(adder=4) == digest()
+    assert digest(tree_bits=4) != digest()
+    assert digest(path="a.json") == digest(path="b.json")  # what they hold counts, not where
+    path = tmp_path / "own.toml"
+    path.write_text('name = "own"\n[model]\nfamily = "treelut"\npath = "m.json"\n')
+    model = load_recipe(path).model
+    assert isinstance(model, TreeLut) and model.path == str(tmp_path / "m.json")
 
 
 @pytest.mark.parametrize(

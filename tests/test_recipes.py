@@ -1,6 +1,7 @@
 """Every recipe of the repository: per sample == table domain, torch == circuit == RTL."""
 
 import copy
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -9,12 +10,13 @@ import pytest
 import torch
 
 from lutra.circuit import evaluate
-from lutra.data import Dataset, load
+from lutra.data import Dataset, Split, load
 from lutra.nn._norm import BatchNorm
 from lutra.passes import pipeline
 from lutra.recipe import load_recipe
 from lutra.report import published
-from lutra.train import build
+from lutra.train import build, check, train
+from lutra.trees import TreeLut
 from lutra.verify import verify_rtl
 
 from .conftest import local
@@ -29,9 +31,11 @@ LARGE = {
     "polylut-jsc-xl",
 }
 """Tables of many megabits, or unpruned edges by ten thousands: minutes in a simulator."""
-SIZED = [
+FORESTS = [path for path in RECIPES if isinstance(load_recipe(path).model, TreeLut)]
+NETWORKS = [
     pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LARGE else [])
     for path in RECIPES
+    if path not in FORESTS
 ]
 
 
@@ -49,7 +53,7 @@ def data(name: str, width: int, clip: float) -> Dataset:
     return load(local(name), validation=0.1, width=width, clip=clip)
 
 
-@pytest.mark.parametrize("path", SIZED)
+@pytest.mark.parametrize("path", NETWORKS)
 def test_contract(path: Path, tmp_path: Path) -> None:
     recipe = load_recipe(path)
     whole = data(recipe.data.name, recipe.data.width, recipe.data.clip)
@@ -69,3 +73,25 @@ def test_contract(path: Path, tmp_path: Path) -> None:
     assert np.array_equal(evaluate(circuit, rows)["scores"], codes)
     assert len(np.unique(codes, axis=0)) > 1, "the outputs must depend on the inputs"
     assert verify_rtl(circuit, rows, tmp_path).samples == 200
+
+
+@pytest.mark.parametrize("path", FORESTS, ids=lambda path: path.stem)
+def test_contract_of_forests(path: Path, tmp_path: Path) -> None:
+    """The first rounds on some rows."""
+    recipe = load_recipe(path)
+    whole = data(recipe.data.name, recipe.data.width, recipe.data.clip)
+    check(recipe, whole, 1)
+    model = recipe.model.model_copy(update={"estimators": 5})
+    part = replace(whole, train=Split(whole.train.x[:2000], whole.train.y[:2000]))
+    trained = train(recipe.model_copy(update={"model": model}), part, 1, tmp_path)
+    bare, hardware = trained.lower(recipe.name, whole.classes, whole.features), recipe.hardware
+    circuit = pipeline(
+        bare, hardware.register_every, hardware.register_encoder, hardware.register_sums
+    )
+    rows = whole.test.x[:200]
+    codes = trained.codes(torch.from_numpy(rows)).numpy()
+    found = evaluate(circuit, rows)
+    assert np.array_equal(found["scores"], codes)
+    assert np.array_equal(found["class"][:, 0], codes.argmax(1))
+    assert len(np.unique(codes, axis=0)) > 1, "the outputs must depend on the inputs"
+    assert verify_rtl(circuit, rows, tmp_path / "rtl").samples == 200

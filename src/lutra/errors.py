@@ -5,6 +5,7 @@
     LutraError
     +-- RecipeError     a recipe that cannot be used: unknown key, wrong type, impossible shape
     +-- DataError       a data set that is missing, corrupt or of the wrong form
+    +-- ModelError      a model trained elsewhere that is malformed or has no circuit
     +-- CircuitError    a circuit that breaks an invariant, or a malformed circuit file
     +-- CheckpointError a checkpoint that is corrupt or belongs to another recipe
     +-- ToolError       an external tool that is missing, failed, or wrote what we cannot read
@@ -19,6 +20,7 @@ __all__ = [
     "CircuitError",
     "DataError",
     "LutraError",
+    "ModelError",
     "OutputError",
     "RecipeError",
     "ToolError",
@@ -37,6 +39,10 @@ class RecipeError(LutraError):
 
 class DataError(LutraError):
     """A data set that is missing, corrupt or of the wrong form."""
+
+
+class ModelError(LutraError):
+    """A model trained elsewhere that is malformed or has no circuit."""
 
 
 class CircuitError(LutraError):

@@ -20,7 +20,6 @@ from lutra.data import load as load_data
 from lutra.emit import emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
-from lutra.nn import LutModel
 from lutra.passes import encoder_words, pipeline
 from lutra.provenance import commit, cpu, packages
 from lutra.recipe import Recipe, load_recipe
@@ -40,7 +39,7 @@ from lutra.report import (
 )
 from lutra.tools import Synthesis as Mapped
 from lutra.tools import find_verilator, find_yosys, synthesise_parts
-from lutra.train import Progress, build, restore
+from lutra.train import Progress, Trained, check, restore
 from lutra.train import train as train_model
 from lutra.verify import first_difference, verify_rtl
 
@@ -72,7 +71,7 @@ class Run:
 
     def train(self, progress: Progress | None = None) -> None:
         """Train, or go on where an interrupted training stopped."""
-        build(self.recipe, self.data, self.seed)  # what cannot be built leaves no folder
+        check(self.recipe, self.data, self.seed)  # what cannot be built leaves no folder
         with exclusive(self.folder):
             model = train_model(self.recipe, self.data, self.seed, self.folder, progress)
         history = [
@@ -84,16 +83,16 @@ class Run:
         last |= {row.phase: row.seconds for row in _read_log(self.folder / "teacher.jsonl")}
         training = Training(
             epochs=len(history),
-            steps=len(history) * max(1, len(self.data.train) // self.recipe.train.batch),
+            steps=len(history) * self.recipe.steps_per_epoch(len(self.data.train)),
             seconds=sum(last.values()),
-            estimated_lut6=round(model.area().item()) if model.budget else None,
+            estimated_lut6=model.estimated_lut6,
             lut_budget=model.budget,
             history=tuple(history),
         )
         self._record(train=training)
 
     def compile(self) -> Circuit:
-        """Lower the trained model to a circuit; prove torch == circuit on the whole test part.
+        """Lower the trained model to a circuit; prove model == circuit on the whole test part.
 
         Raises
         ------
@@ -104,12 +103,15 @@ class Run:
         model = self._model()
         data = self.data
         bare = model.lower(self.recipe.name, data.classes, data.features)
-        circuit = pipeline(bare, self.recipe.hardware.register_every)
+        hardware = self.recipe.hardware
+        circuit = pipeline(
+            bare, hardware.register_every, hardware.register_encoder, hardware.register_sums
+        )
         found = evaluate(circuit, data.test.x)
         codes = model.codes(torch.from_numpy(data.test.x)).numpy()
         difference = first_difference({"scores": codes}, {"scores": found["scores"]})
         if difference is not None:
-            raise VerifyError(f"{self.recipe.name}: torch and circuit differ: {difference}")
+            raise VerifyError(f"{self.recipe.name}: model and circuit differ: {difference}")
         before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
         save(circuit, self.circuit_path)
         classes = len(data.classes)
@@ -215,7 +217,7 @@ class Run:
         """Return the record; an error where no step has run."""
         return load_result(self.result_path)
 
-    def _model(self) -> LutModel:
+    def _model(self) -> Trained:
         path = self.folder / "train.best.safetensors"
         if not path.exists():
             raise CheckpointError(f"{path}: no trained model; run `lutra train` first")

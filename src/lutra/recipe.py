@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lutra.data import names as data_names
 from lutra.errors import RecipeError
 from lutra.nn.families import DirectModel, Family, FamilyModel, Finn, Kan, NeuraLutAssemble
+from lutra.trees import TreeLut
 
 __all__ = [
     "AugmentConfig",
@@ -165,6 +166,10 @@ class HardwareConfig(_Section):
 
     register_every: Annotated[int, Field(ge=0, le=1000)] = 1
     """Registers after every so many table levels; 0 for none."""
+    register_encoder: bool = False
+    """Registers behind the encoder."""
+    register_sums: bool = False
+    """Registers before every sum of bits."""
     input_register: bool = False
     output_register: bool = True
     encoder: bool = True
@@ -181,6 +186,12 @@ class PublishedConfig(_Section):
     method: str
 
 
+_APART: Any = {"description": ..., "hardware": ..., "name": ..., "published": ...} | {
+    "model": {"path", "adder"}
+}
+"""What training does not depend on, and the place of a file whose content it depends on."""
+
+
 class Recipe(_Section):
     """Everything that a run needs to know."""
 
@@ -188,50 +199,83 @@ class Recipe(_Section):
     description: str = ""
     published: PublishedConfig | None = None
     data: DataConfig = DataConfig()
-    model: Family
+    model: Annotated[Family | TreeLut, Field(discriminator="family")]
     mapping: MappingConfig = MappingConfig()
     train: TrainConfig = TrainConfig()
     hardware: HardwareConfig = HardwareConfig()
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        ensemble = self.model.ensemble
-        if ensemble.members == 1 and (ensemble.training, ensemble.inputs) != ("joint", "shared"):
-            raise ValueError("model.ensemble.training and inputs need 2 or more members")
-        if ensemble.inputs == "own" and not self.model.learns_encoder:
-            raise ValueError(
-                "model.ensemble.inputs = 'own' needs model.encoder = 'learned': other encoders "
-                "have nothing of their own to learn"
-            )
-        if self.mapping.method not in self.model.mappings:
-            raise ValueError(
-                f"{self.model.family} can be wired by mapping.method "
-                f"{', '.join(map(repr, self.model.mappings))}, not by {self.mapping.method!r}"
-            )
-        if isinstance(self.model, DirectModel) and self.train.input_gradient == "difference":
-            raise ValueError(
-                f"train.input_gradient is for neurons that are functions; {self.model.family} has "
-                "model.gradient"
-            )
-        if isinstance(self.model, Kan) and self.model.lut_budget and self.train.select == "best":
-            raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")
-        if isinstance(self.model, Kan | Finn) and (self.mapping, self.model.balanced) != (
-            MappingConfig(),
-            False,
-        ):
-            raise ValueError(
-                f"a {self.model.family} has no use for [mapping] and model.balanced: every node "
-                "reads every input"
-            )
-        if self.model.ensemble.training != "joint" and self.train.distill.weight:
-            raise ValueError("a teacher needs model.ensemble.training = 'joint'")
+        if isinstance(self.model, TreeLut):
+            _check_forest(self.mapping, self.train)
+        else:
+            _check_network(self.model, self.mapping, self.train)
         return self
+
+    @property
+    def network(self) -> Family:
+        """The model of a recipe that is known to train a network."""
+        assert not isinstance(self.model, TreeLut)
+        return self.model
+
+    @property
+    def system(self) -> str:
+        """What the result is listed under."""
+        model = self.model
+        ensemble = isinstance(model, FamilyModel) and model.ensemble.members > 1
+        return "amigolut" if ensemble else model.family
+
+    def steps_per_epoch(self, rows: int) -> int:
+        """Return the updates of an epoch on so many rows; an epoch of a forest is one round."""
+        return 1 if isinstance(self.model, TreeLut) else max(1, rows // self.train.batch)
 
     @property
     def digest(self) -> str:
         """Fingerprint of all that training depends on, as hexadecimal text."""
-        content = self.model_dump(exclude={"description", "hardware", "name", "published"})
+        content = self.model_dump(exclude=_APART)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _check_network(model: Family, mapping: MappingConfig, train: TrainConfig) -> None:
+    ensemble = model.ensemble
+    if ensemble.members == 1 and (ensemble.training, ensemble.inputs) != ("joint", "shared"):
+        raise ValueError("model.ensemble.training and inputs need 2 or more members")
+    if ensemble.inputs == "own" and not model.learns_encoder:
+        raise ValueError(
+            "model.ensemble.inputs = 'own' needs model.encoder = 'learned': other encoders "
+            "have nothing of their own to learn"
+        )
+    if mapping.method not in model.mappings:
+        raise ValueError(
+            f"{model.family} can be wired by mapping.method "
+            f"{', '.join(map(repr, model.mappings))}, not by {mapping.method!r}"
+        )
+    if isinstance(model, DirectModel) and train.input_gradient == "difference":
+        raise ValueError(
+            f"train.input_gradient is for neurons that are functions; {model.family} has "
+            "model.gradient"
+        )
+    if isinstance(model, Kan) and model.lut_budget and train.select == "best":
+        raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")
+    if isinstance(model, Kan | Finn) and (mapping, model.balanced) != (MappingConfig(), False):
+        raise ValueError(
+            f"a {model.family} has no use for [mapping] and model.balanced: every node "
+            "reads every input"
+        )
+    if ensemble.training != "joint" and train.distill.weight:
+        raise ValueError("a teacher needs model.ensemble.training = 'joint'")
+
+
+def _check_forest(mapping: MappingConfig, train: TrainConfig) -> None:
+    used = {"select", "seed"}
+    vain = [
+        f"{section}.{key}"
+        for section, given in (("mapping", mapping), ("train", train))
+        for key, value in given
+        if value != type(given).model_fields[key].default and key not in used
+    ]
+    if vain:
+        raise ValueError(f"a forest has no use for {', '.join(vain)}: leave it out")
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -247,9 +291,17 @@ def load_recipe(path: Path) -> Recipe:
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".json":
             return parse_recipe(_from_released(json.loads(text), path.stem), str(path))
-        return parse_recipe(tomllib.loads(text), str(path))
+        return _beside(path, parse_recipe(tomllib.loads(text), str(path)))
     except (OSError, ValueError, RecursionError) as error:
         raise RecipeError(f"{path}: not a readable recipe ({error})") from error
+
+
+def _beside(path: Path, recipe: Recipe) -> Recipe:
+    """Return the recipe with the path of a model relative to its own folder."""
+    if not isinstance(recipe.model, TreeLut) or recipe.model.path is None:
+        return recipe
+    found = recipe.model.model_copy(update={"path": str(path.parent / recipe.model.path)})
+    return recipe.model_copy(update={"model": found})
 
 
 def parse_recipe(content: dict[str, Any], where: str = "recipe") -> Recipe:
@@ -317,9 +369,9 @@ def _explain(problem: Any) -> str:
     return f"{where}: {message}{shown}"
 
 
-_FAMILIES: dict[str, type[FamilyModel]] = {
+_FAMILIES: dict[str, type[FamilyModel] | type[TreeLut]] = {
     get_args(kind.model_fields["family"].annotation)[0]: kind
-    for kind in get_args(get_args(Family)[0])
+    for kind in (*get_args(get_args(Family)[0]), TreeLut)
 }
 
 

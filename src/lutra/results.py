@@ -47,7 +47,7 @@ def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
         for name in (best.accuracy.more if best.accuracy else {})
     }
     return {
-        "system": recipe.model.family if recipe.model.ensemble.members == 1 else "amigolut",
+        "system": recipe.system,
         "recipe": recipe.name,
         "dataset": best.dataset,
         "seeds": [run.seed for run, _ in finished],

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lutra.circuit import Builder, Circuit, Lut, Words, operands, pack_tables
+from lutra.circuit import Builder, Circuit, Compare, Lut, Sum, Words, operands, pack_tables
 from lutra.passes import pipeline
 
 
@@ -21,6 +21,31 @@ def chain(levels: int) -> Circuit:
 )
 def test_a_bank_after_every_few_levels(every: int, stages: list[int]) -> None:
     assert list(pipeline(chain(6), every).stages) == stages
+
+
+@pytest.mark.parametrize(
+    ("encoder", "sums", "stages"),
+    [
+        (False, False, [0, 0, 0, 0, 0, 0]),
+        (True, False, [0, 1, 1, 1, 1, 1]),
+        (False, True, [0, 0, 1, 2, 2, 2]),
+        (True, True, [0, 1, 2, 3, 3, 3]),
+    ],
+)
+def test_banks_that_are_asked_for_by_name(encoder: bool, sums: bool, stages: list[int]) -> None:
+    b = Builder(2, 2)
+    keys = b.add(Compare(b.inputs, np.asarray([1, 2])), 1)
+    bits = b.add(Lut(keys.bits.T.copy(), pack_tables(np.arange(4)[None], 2)), 2).bits
+    for _ in range(2):
+        bits = b.add(Sum(bits, np.ones_like(bits), np.zeros(1, np.int64), 2, False), 2).bits
+    b.output("big", b.add(Compare(Words(bits), np.asarray([1])), 1))
+    b.classify(Words(bits))
+    for every in (0, 1):
+        assert list(pipeline(b.build("named"), every, encoder, sums).stages) == stages
+
+
+def test_an_encoder_that_is_not_there_has_no_bank() -> None:
+    assert list(pipeline(chain(3), 1, encoder=True).stages) == list(pipeline(chain(3), 1).stages)
 
 
 def test_stages_never_decrease_along_a_wire() -> None:

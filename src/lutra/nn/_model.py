@@ -88,6 +88,11 @@ class LutModel(nn.Module):
             elif isinstance(level, BinaryLayer):
                 level.constrain()
 
+    @property
+    def estimated_lut6(self) -> int | None:
+        """The same in whole LUT6, where there is a budget."""
+        return round(self.area().item()) if self.budget else None
+
     def penalty(self) -> Tensor:
         """Return the price of the edge layers' area, which it moves until the budget is met.
 

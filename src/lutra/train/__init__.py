@@ -1,7 +1,10 @@
-"""Training: a plain resumable loop, learned mapping, augmentation, schedules, checkpoints."""
+"""Training: a plain resumable loop, learned mapping, augmentation, schedules, checkpoints;
+boosting of forests."""
 
 from lutra.train._augment import augment
+from lutra.train._dispatch import check, restore, train
 from lutra.train._loop import Progress, accuracy
-from lutra.train._train import build, restore, train
+from lutra.train._train import build
+from lutra.train._trained import Trained
 
-__all__ = ["Progress", "accuracy", "augment", "build", "restore", "train"]
+__all__ = ["Progress", "Trained", "accuracy", "augment", "build", "check", "restore", "train"]

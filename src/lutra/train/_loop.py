@@ -36,6 +36,7 @@ from lutra.train._members import MemberLoss
 from lutra.train._random import generator
 from lutra.train._rewire import Rewiring
 from lutra.train._schedule import learning_rate
+from lutra.train._trained import Trained
 
 __all__ = ["Phase", "Progress", "accuracy", "fit"]
 
@@ -112,7 +113,7 @@ class Phase:
         return self.folder / f"{self.name}.jsonl"
 
 
-def accuracy(model: Trainee, x: Tensor, y: Tensor) -> float:
+def accuracy(model: Trained | Teacher, x: Tensor, y: Tensor) -> float:
     """Return the share of rows, in per cent, whose greatest output code is at the label."""
     return 100 * (model.codes(x).argmax(dim=1) == y).double().mean().item()
 

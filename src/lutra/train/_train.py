@@ -36,15 +36,15 @@ def build(
     RecipeError
         The network does not fit the data set.
     """
-    draw, ensemble = generator(seed, "initial weights"), recipe.model.ensemble
+    draw, ensemble = generator(seed, "initial weights"), recipe.network.ensemble
     copies = ensemble.members if ensemble.inputs == "own" else 1
     try:
         _check(recipe, data)
         wiring = None if learned is None else iter(learned).__next__
         if learned is None and recipe.mapping.method == "local":
             wiring = _local_wiring(recipe, data, seed)
-        model = recipe.model.build(
-            recipe.model.input_encoder(data, copies), len(data.classes), draw, wiring
+        model = recipe.network.build(
+            recipe.network.input_encoder(data, copies), len(data.classes), draw, wiring
         )
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
@@ -70,14 +70,14 @@ def train(
     phase = Phase("train", folder, recipe.train.epochs, seed, digest)
     if phase.checkpoint.exists():
         load_state(phase.checkpoint, digest)  # one of another recipe is refused before all work
-    mapped = recipe.model.levels(len(data.classes))
+    mapped = recipe.network.levels(len(data.classes))
     if mapped and recipe.mapping.method == "learned" and not phase.checkpoint.exists():
-        members = range(recipe.model.ensemble.members)
+        members = range(recipe.network.ensemble.members)
         wires = [_learn_wiring(recipe, data, seed, folder, n, progress) for n in members]
         model = build(recipe, data, seed, wires)
     phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
     phase.penalty = model.penalty if model.budget else None
-    ensemble = recipe.model.ensemble
+    ensemble = recipe.network.ensemble
     if ensemble.training == "bagging":
         draw = generator(seed, "bags")
         phase.member_loss = bagging(ensemble.members, len(data.train), draw)
@@ -104,15 +104,16 @@ def _learn_wiring(
 ) -> list[Tensor]:
     """Train a member's dense phase and keep the inputs that it selects, nothing else."""
     mapping, digest = recipe.mapping, _digest(recipe, data, seed)
-    number = str(member) if recipe.model.ensemble.members > 1 else ""
+    number = str(member) if recipe.network.ensemble.members > 1 else ""
     path = folder / f"wiring{number}.safetensors"
     if path.exists():
         tensors, _ = load_state(path, digest)
         return _wires(recipe, data, tensors, path)
     draw = generator(seed, f"dense initial weights{number}")
-    assert isinstance(recipe.model, QuantisedModel)
-    model = recipe.model.build_dense(
-        recipe.model.input_encoder(data), len(data.classes), draw, mapping.dense == "full"
+    family = recipe.network
+    assert isinstance(family, QuantisedModel)
+    model = family.build_dense(
+        family.input_encoder(data), len(data.classes), draw, mapping.dense == "full"
     )
     _with_gradients(model, recipe)
     dense = [level for level in model.levels if isinstance(level, DenseLayer)]
@@ -126,7 +127,7 @@ def _learn_wiring(
     config = recipe.train.model_copy(update={"select": "last", "ema": 0.0, "flips": 0.0})
     with cores_for(model):
         fit(model, data, config, phase, progress)
-    wiring = recipe.model.wiring(model, len(data.classes))
+    wiring = family.wiring(model, len(data.classes))
     save_state(path, {str(i): wires for i, wires in enumerate(wiring)}, {"digest": digest})
     phase.checkpoint.unlink(missing_ok=True)
     phase.result.unlink(missing_ok=True)
@@ -135,7 +136,7 @@ def _learn_wiring(
 
 def _wires(recipe: Recipe, data: Dataset, tensors: dict[str, Tensor], path: Path) -> list[Tensor]:
     """Return the wires of the mapped levels as the file ``path`` holds them."""
-    levels = recipe.model.levels(len(data.classes))
+    levels = recipe.network.levels(len(data.classes))
     features = [data.train.x.shape[1], *(level.width for level in levels)]
     mapped = [pair for pair in zip(levels, features, strict=False) if not pair[0].tree]
     shapes = {str(i): (level.width, level.fan_in) for i, (level, _) in enumerate(mapped)}
@@ -168,7 +169,7 @@ def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
     if data.image is None:
         raise ValueError("mapping.method = 'local' needs images")
     draw, window, classes = generator(seed, "wiring"), recipe.mapping.window, len(data.classes)
-    return partial(recipe.model.local_wiring, data.image, window, classes, draw)
+    return partial(recipe.network.local_wiring, data.image, window, classes, draw)
 
 
 def _digest(recipe: Recipe, data: Dataset, seed: int) -> str:
