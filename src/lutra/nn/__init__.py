@@ -13,7 +13,7 @@ from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
 from lutra.nn._table_layer import TableLayer
 from lutra.nn._teacher import Teacher
-from lutra.nn._thermometer import ThermometerEncoder, thermometer
+from lutra.nn._thermometer import Distribution, ThermometerEncoder, thermometer
 from lutra.nn._wiring import balanced_wiring, local_wiring, random_wiring, tree_wiring
 from lutra.nn.functions import Direct, Identity, Polynomial, SkipMlp, SubNetwork
 
@@ -24,6 +24,7 @@ __all__ = [
     "BitFlips",
     "DenseLayer",
     "Direct",
+    "Distribution",
     "EdgeLayer",
     "GroupSum",
     "Identity",
