@@ -12,6 +12,7 @@ import torch
 from lutra.circuit import evaluate
 from lutra.data import Dataset, Split, load
 from lutra.nn._norm import BatchNorm
+from lutra.nn.families import FamilyModel
 from lutra.passes import pipeline
 from lutra.recipe import load_recipe
 from lutra.report import published
@@ -25,18 +26,18 @@ RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
 LARGE = {
     "amigolut-jsc-s-x32",
     "amigolut-neuralut-mnist-x4",
+    "bthowen-mnist-l",
     "kanele-mnist",
     "logicnets-jsc-l",
     "polylut-add2-jsc-xl",
     "polylut-jsc-xl",
 }
 """Tables of many megabits, or unpruned edges by ten thousands: minutes in a simulator."""
-FORESTS = [path for path in RECIPES if isinstance(load_recipe(path).model, TreeLut)]
-NETWORKS = [
-    pytest.param(path, id=path.stem, marks=[pytest.mark.slow] if path.stem in LARGE else [])
-    for path in RECIPES
-    if path not in FORESTS
-]
+NETWORKS, OTHERS = [], []
+for path in RECIPES:
+    marks = [pytest.mark.slow] if path.stem in LARGE else []
+    network = isinstance(load_recipe(path).model, FamilyModel)
+    (NETWORKS if network else OTHERS).append(pytest.param(path, id=path.stem, marks=marks))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -75,13 +76,14 @@ def test_contract(path: Path, tmp_path: Path) -> None:
     assert verify_rtl(circuit, rows, tmp_path).samples == 200
 
 
-@pytest.mark.parametrize("path", FORESTS, ids=lambda path: path.stem)
-def test_contract_of_forests(path: Path, tmp_path: Path) -> None:
-    """The first rounds on some rows."""
+@pytest.mark.parametrize("path", OTHERS)
+def test_contract_of_what_is_no_network(path: Path, tmp_path: Path) -> None:
+    """Trained on some rows, forests for some rounds."""
     recipe = load_recipe(path)
     whole = data(recipe.data.name, recipe.data.width, recipe.data.clip)
     check(recipe, whole, 1)
-    model = recipe.model.model_copy(update={"estimators": 5})
+    few = {"estimators": 5} if isinstance(recipe.model, TreeLut) else {}
+    model = recipe.model.model_copy(update=few)
     part = replace(whole, train=Split(whole.train.x[:2000], whole.train.y[:2000]))
     trained = train(recipe.model_copy(update={"model": model}), part, 1, tmp_path)
     bare, hardware = trained.lower(recipe.name, whole.classes, whole.features), recipe.hardware

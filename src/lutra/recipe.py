@@ -17,6 +17,7 @@ from lutra.data import names as data_names
 from lutra.errors import RecipeError
 from lutra.nn.families import DirectModel, Family, FamilyModel, Finn, Kan, NeuraLutAssemble
 from lutra.trees import TreeLut
+from lutra.weightless import Bthowen
 
 __all__ = [
     "AugmentConfig",
@@ -199,15 +200,16 @@ class Recipe(_Section):
     description: str = ""
     published: PublishedConfig | None = None
     data: DataConfig = DataConfig()
-    model: Annotated[Family | TreeLut, Field(discriminator="family")]
+    model: Annotated[Family | TreeLut | Bthowen, Field(discriminator="family")]
     mapping: MappingConfig = MappingConfig()
     train: TrainConfig = TrainConfig()
     hardware: HardwareConfig = HardwareConfig()
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        if isinstance(self.model, TreeLut):
-            _check_forest(self.mapping, self.train)
+        if isinstance(self.model, TreeLut | Bthowen):
+            used = {"select", "seed"} if isinstance(self.model, TreeLut) else {"seed"}
+            _check_unused(self.model.family, self.mapping, self.train, used)
         else:
             _check_network(self.model, self.mapping, self.train)
         return self
@@ -215,7 +217,7 @@ class Recipe(_Section):
     @property
     def network(self) -> Family:
         """The model of a recipe that is known to train a network."""
-        assert not isinstance(self.model, TreeLut)
+        assert not isinstance(self.model, TreeLut | Bthowen)
         return self.model
 
     @property
@@ -226,8 +228,8 @@ class Recipe(_Section):
         return "amigolut" if ensemble else model.family
 
     def steps_per_epoch(self, rows: int) -> int:
-        """Return the updates of an epoch on so many rows; an epoch of a forest is one round."""
-        return 1 if isinstance(self.model, TreeLut) else max(1, rows // self.train.batch)
+        """Return the updates of an epoch on so many rows: one where there are no batches."""
+        return 1 if isinstance(self.model, TreeLut | Bthowen) else max(1, rows // self.train.batch)
 
     @property
     def digest(self) -> str:
@@ -266,8 +268,7 @@ def _check_network(model: Family, mapping: MappingConfig, train: TrainConfig) ->
         raise ValueError("a teacher needs model.ensemble.training = 'joint'")
 
 
-def _check_forest(mapping: MappingConfig, train: TrainConfig) -> None:
-    used = {"select", "seed"}
+def _check_unused(family: str, mapping: MappingConfig, train: TrainConfig, used: set[str]) -> None:
     vain = [
         f"{section}.{key}"
         for section, given in (("mapping", mapping), ("train", train))
@@ -275,7 +276,7 @@ def _check_forest(mapping: MappingConfig, train: TrainConfig) -> None:
         if value != type(given).model_fields[key].default and key not in used
     ]
     if vain:
-        raise ValueError(f"a forest has no use for {', '.join(vain)}: leave it out")
+        raise ValueError(f"{family} has no use for {', '.join(vain)}: leave it out")
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -369,9 +370,9 @@ def _explain(problem: Any) -> str:
     return f"{where}: {message}{shown}"
 
 
-_FAMILIES: dict[str, type[FamilyModel] | type[TreeLut]] = {
+_FAMILIES: dict[str, type[FamilyModel] | type[TreeLut] | type[Bthowen]] = {
     get_args(kind.model_fields["family"].annotation)[0]: kind
-    for kind in (*get_args(get_args(Family)[0]), TreeLut)
+    for kind in (*get_args(get_args(Family)[0]), TreeLut, Bthowen)
 }
 
 

@@ -20,7 +20,7 @@ from lutra.train import _loop, augment, build, restore, train
 from lutra.train._checkpoint import load_state, save_state
 from lutra.train._schedule import learning_rate
 from lutra.train._teacher import teach
-from lutra.train._train import _digest
+from lutra.train._train import training_digest
 
 from ..conftest import ROOT
 
@@ -141,7 +141,7 @@ def test_a_damaged_checkpoint_is_one_clear_error(
     key: str, value: Any, message: str, trained: Recipe, small_mnist: Dataset, tmp_path: Path
 ) -> None:
     path = tmp_path / "train.checkpoint.safetensors"
-    tensors, header = load_state(path, _digest(trained, small_mnist, 0))
+    tensors, header = load_state(path, training_digest(trained, small_mnist, 0))
     changed: dict[str, Any] = header if key in header else tensors
     changed[key] = value
     save_state(path, {k: v for k, v in tensors.items() if v is not None}, header)
@@ -158,7 +158,7 @@ def test_a_damaged_state_of_the_rewiring_is_a_clear_error(
     recipe = parse_recipe(tiny_content)
     train(recipe, small_mnist, 0, tmp_path)
     path = tmp_path / "train.checkpoint.safetensors"
-    tensors, header = load_state(path, _digest(recipe, small_mnist, 0))
+    tensors, header = load_state(path, training_digest(recipe, small_mnist, 0))
     tensors = {k: v for k, v in tensors.items() if not k.startswith("rewiring.")}
     save_state(path, {**tensors, "rewiring.0": torch.zeros(2)}, header)
     with pytest.raises(CheckpointError, match=r"'[012]\S*' has shape"):
@@ -170,7 +170,7 @@ def test_damaged_wires_and_logits_are_clear_errors(
 ) -> None:
     tiny_content["train"]["distill"] = {"weight": 0.5, "epochs": 1}
     recipe = parse_recipe(tiny_content)
-    header = {"digest": _digest(recipe, small_mnist, 0)}
+    header = {"digest": training_digest(recipe, small_mnist, 0)}
     wires = {"0": torch.zeros(60, 6).long(), "1": torch.zeros(30, 4).long()}
     path = tmp_path / "wiring.safetensors"
     wrong = {"1": wires["0"] + 1}, {"1": wires["1"] + 20}
@@ -221,7 +221,7 @@ def test_weights_that_are_no_numbers_are_not_restored(
     trained: Recipe, small_mnist: Dataset, tmp_path: Path
 ) -> None:
     path = tmp_path / "train.best.safetensors"
-    tensors, header = load_state(path, _digest(trained, small_mnist, 0))
+    tensors, header = load_state(path, training_digest(trained, small_mnist, 0))
     tensors["levels.0.norm.bias"].fill_(torch.inf)
     save_state(path, tensors, header)
     with pytest.raises(
@@ -272,12 +272,12 @@ def test_distillation_follows_the_teacher(
     wrong = Split(small_mnist.train.x, small_mnist.train.y[::-1].copy())
     tiny_content["train"] |= {"epochs": 8, "learning_rate": 2e-2}
     recipe = parse_recipe(tiny_content)
-    logits = teach(recipe, small_mnist, 0, tmp_path, _digest(recipe, small_mnist, 0))
+    logits = teach(recipe, small_mnist, 0, tmp_path, training_digest(recipe, small_mnist, 0))
     assert (logits.argmax(1).numpy() == small_mnist.train.y).mean() > 0.95
     assert not (tmp_path / "teacher.checkpoint.safetensors").exists()
     # With the teacher's word alone, the labels do not matter.
     data = Dataset(**{**vars(small_mnist), "train": wrong})
-    header = {"digest": _digest(recipe, data, 0)}
+    header = {"digest": training_digest(recipe, data, 0)}
     save_state(tmp_path / "teacher.safetensors", {"logits": logits}, header)
     train(recipe, data, 0, tmp_path)
     log = (tmp_path / "train.jsonl").read_text().splitlines()

@@ -61,6 +61,9 @@ _AMIGO = "AmigoLUT, FPGA 2025, doi 10.1145/3706628.3708874"
 _LOGICNETS = "LogicNets, FPL 2020, arXiv 2004.03021"
 _FPGN = "FPGN, arXiv 2607.08427"
 
+_BTHOWEN = "BTHOWeN, PACT 2022, arXiv 2203.01479"
+
+_ZYNQ = "Zynq, encoder included"
 _V19 = "Vivado 2019.2; test-selected"
 _V20 = "Vivado 2020.1; test-selected"
 _V24 = "Vivado 2024.1; test-selected"
@@ -92,6 +95,9 @@ _POINTS: dict[str, tuple[Published, ...]] = {
         Published("NeuraLUT", 96.0, 54_798, 3757, 431, 12.0, _NEURALUT, _V20),
         Published("PolyLUT (FPT)", 96.0, 70_673, 4681, 378, 16.0, _POLY, _V20),
         Published("PolyLUT (TC)", 97.5, 75_131, 4668, 353, 17.0, _POLY_TC, _V20),
+        Published("BTHOWeN S", 93.4, 15_756, None, 100, 250.0, _BTHOWEN, _ZYNQ),
+        Published("BTHOWeN M", 94.3, 38_912, None, 100, 370.0, _BTHOWEN, _ZYNQ),
+        Published("BTHOWeN L", 95.2, 151_704, None, 100, 740.0, _BTHOWEN, _ZYNQ),
         Published("FINN", 96.0, 91_131, None, 200, 310.0, "later comparison tables"),
         Published("hls4ml", 95.0, 260_092, None, 200, 190.0, "later comparison tables"),
     ),

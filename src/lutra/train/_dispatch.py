@@ -10,7 +10,9 @@ from lutra.train._train import build
 from lutra.train._train import restore as restore_network
 from lutra.train._train import train as train_network
 from lutra.train._trained import Trained
+from lutra.train._weightless import check_weightless, restore_weightless, train_weightless
 from lutra.trees import TreeLut
+from lutra.weightless import Bthowen
 
 __all__ = ["check", "restore", "train"]
 
@@ -19,6 +21,8 @@ def check(recipe: Recipe, data: Dataset, seed: int) -> None:
     """Raise RecipeError where the recipe does not fit the data set."""
     if isinstance(recipe.model, TreeLut):
         check_forest(recipe, recipe.model, data)
+    elif isinstance(recipe.model, Bthowen):
+        check_weightless(recipe, recipe.model, data)
     else:
         build(recipe, data, seed)
 
@@ -39,6 +43,8 @@ def train(
     """
     if isinstance(recipe.model, TreeLut):
         return train_forest(recipe, recipe.model, data, seed, folder, progress)
+    if isinstance(recipe.model, Bthowen):
+        return train_weightless(recipe, recipe.model, data, seed, folder, progress)
     return train_network(recipe, data, seed, folder, progress)
 
 
@@ -46,4 +52,6 @@ def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> Trained:
     """Return the model that `train` left in ``folder``, in evaluation mode."""
     if isinstance(recipe.model, TreeLut):
         return restore_forest(recipe, recipe.model, data, seed, folder)
+    if isinstance(recipe.model, Bthowen):
+        return restore_weightless(recipe, recipe.model, data, seed, folder)
     return restore_network(recipe, data, seed, folder)

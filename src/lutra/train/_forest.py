@@ -20,7 +20,7 @@ from lutra.recipe import Recipe
 from lutra.train._boost import Round, boost
 from lutra.train._checkpoint import damaged, load_state, save_state
 from lutra.train._loop import Progress
-from lutra.train._train import _digest as training_digest
+from lutra.train._train import training_digest
 from lutra.trees import (
     Features,
     IntegerForest,

@@ -21,7 +21,7 @@ from lutra.train._rewire import rewiring
 from lutra.train._teacher import teach
 from lutra.train._threads import cores_for
 
-__all__ = ["build", "restore", "train"]
+__all__ = ["build", "restore", "train", "training_digest"]
 
 
 def build(
@@ -66,7 +66,7 @@ def train(
         folder cannot be written.
     """
     model = build(recipe, data, seed)
-    digest = _digest(recipe, data, seed)
+    digest = training_digest(recipe, data, seed)
     phase = Phase("train", folder, recipe.train.epochs, seed, digest)
     if phase.checkpoint.exists():
         load_state(phase.checkpoint, digest)  # one of another recipe is refused before all work
@@ -92,7 +92,7 @@ def train(
 
 def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> LutModel:
     """Return the model that `train` left in ``folder``, in evaluation mode."""
-    phase = Phase("train", folder, recipe.train.epochs, seed, _digest(recipe, data, seed))
+    phase = Phase("train", folder, recipe.train.epochs, seed, training_digest(recipe, data, seed))
     tensors, _ = load_state(phase.result, phase.digest)
     model = build(recipe, data, seed)
     unpack(model, tensors, "", phase.result)
@@ -103,7 +103,7 @@ def _learn_wiring(
     recipe: Recipe, data: Dataset, seed: int, folder: Path, member: int, progress: Progress | None
 ) -> list[Tensor]:
     """Train a member's dense phase and keep the inputs that it selects, nothing else."""
-    mapping, digest = recipe.mapping, _digest(recipe, data, seed)
+    mapping, digest = recipe.mapping, training_digest(recipe, data, seed)
     number = str(member) if recipe.network.ensemble.members > 1 else ""
     path = folder / f"wiring{number}.safetensors"
     if path.exists():
@@ -172,5 +172,6 @@ def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
     return partial(recipe.network.local_wiring, data.image, window, classes, draw)
 
 
-def _digest(recipe: Recipe, data: Dataset, seed: int) -> str:
+def training_digest(recipe: Recipe, data: Dataset, seed: int) -> str:
+    """Return the fingerprint of all that a training depends on."""
     return hashlib.sha256(f"{recipe.digest} {data.sha256} {seed}".encode()).hexdigest()

@@ -5,4 +5,12 @@ from lutra.weightless._config import Bthowen
 from lutra.weightless._discriminators import Discriminators, Filters
 from lutra.weightless._hashing import H3, draw_h3
 
-__all__ = ["Bthowen", "H3", "CountingFilters", "Discriminators", "Filters", "best_bleach", "draw_h3"]
+__all__ = [
+    "H3",
+    "Bthowen",
+    "CountingFilters",
+    "Discriminators",
+    "Filters",
+    "best_bleach",
+    "draw_h3",
+]
