@@ -6,6 +6,8 @@ from torch import Tensor, nn
 __all__ = ["Quantiser"]
 
 _LEAST_THRESHOLD = 1e-6
+_OFF_MIDDLE = 1e-3
+"""Steps."""
 
 
 class Quantiser(nn.Module):
@@ -51,8 +53,12 @@ class Quantiser(nn.Module):
 
     @property
     def middle(self) -> float:
-        """The real value half-way between the least and the greatest level."""
-        return float(self.step.detach()) * (self.q_min + self.q_max) / 2
+        """The real value half-way between the least and the greatest level, and a little more.
+
+        A norm that starts here gives neurons which never vary this very value; exactly half-way
+        between two codes, rounding noise would choose theirs.
+        """
+        return float(self.step.detach()) * ((self.q_min + self.q_max) / 2 + _OFF_MIDDLE)
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the quantised values, with gradient, and their codes (uint8)."""
