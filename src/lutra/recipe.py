@@ -15,7 +15,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lutra.data import names as data_names
 from lutra.errors import RecipeError
-from lutra.nn.families import DirectModel, Family, FamilyModel, Finn, Kan, NeuraLutAssemble
+from lutra.nn.families import (
+    DirectModel,
+    Family,
+    FamilyModel,
+    FullyConnectedModel,
+    Kan,
+    NeuraLutAssemble,
+)
 from lutra.trees import TreeLut
 from lutra.weightless import Bthowen
 
@@ -259,7 +266,10 @@ def _check_network(model: Family, mapping: MappingConfig, train: TrainConfig) ->
         )
     if isinstance(model, Kan) and model.lut_budget and train.select == "best":
         raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")
-    if isinstance(model, Kan | Finn) and (mapping, model.balanced) != (MappingConfig(), False):
+    if isinstance(model, FullyConnectedModel) and (mapping, model.balanced) != (
+        MappingConfig(),
+        False,
+    ):
         raise ValueError(
             f"a {model.family} has no use for [mapping] and model.balanced: every node "
             "reads every input"

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from lutra.nn.families._direct import DirectModel
 from lutra.nn.families._family import FamilyModel, MemberWiring
+from lutra.nn.families._fully_connected import FullyConnectedModel
 from lutra.nn.families._levels import Level
 from lutra.nn.families._quantised import QuantisedModel
 from lutra.nn.families.amigolut import Ensemble
@@ -26,6 +27,7 @@ __all__ = [
     "Family",
     "FamilyModel",
     "Finn",
+    "FullyConnectedModel",
     "Kan",
     "Level",
     "LogicNets",

@@ -10,36 +10,21 @@ from lutra.nn._binary_layer import BinaryLayer
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._model import LutModel
 from lutra.nn._quantiser import Quantiser
-from lutra.nn.families._family import MemberWiring
-from lutra.nn.families._levels import Bits, Level, Width
-from lutra.nn.families._quantised import QuantisedModel
+from lutra.nn.families._fully_connected import FullyConnectedModel
+from lutra.nn.families._levels import Bits, Width
 
 __all__ = ["Finn"]
 
 
-class Finn(QuantisedModel):
+class Finn(FullyConnectedModel):
     """Dense layers of weights -1 and 1 between codes of few bits: popcounts and thresholds."""
 
     family: Literal["finn"]
     hidden_layers: Annotated[list[Width], Field(min_length=1, max_length=64)]
     hidden_bitwidth: Bits = 1
 
-    def levels(self, classes: int) -> list[Level]:
-        """Return no levels: there is nothing to map."""
-        del classes
-        return []
-
-    def build(
-        self,
-        encoder: InputEncoder,
-        classes: int,
-        generator: torch.Generator,
-        wiring: MemberWiring | None = None,
-    ) -> LutModel:
-        """Return the network, see `FamilyModel.build`; ``wiring`` has no meaning here."""
-        del wiring
-        if self.ensemble.members > 1 or self.votes > 1:
-            raise ValueError("a finn has neither members nor votes: its neurons are sums already")
+    def network(self, encoder: InputEncoder, classes: int, generator: torch.Generator) -> LutModel:
+        """Return the network, see `FullyConnectedModel`."""
         widths = [encoder.outputs, *self.hidden_layers, classes]
         layers = []
         for number, (features, neurons) in enumerate(itertools.pairwise(widths)):

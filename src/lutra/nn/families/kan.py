@@ -10,14 +10,13 @@ from pydantic import Field
 from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._model import LutModel
-from lutra.nn.families._family import MemberWiring
-from lutra.nn.families._levels import Bits, Level, Width
-from lutra.nn.families._quantised import QuantisedModel
+from lutra.nn.families._fully_connected import FullyConnectedModel
+from lutra.nn.families._levels import Bits, Width
 
 __all__ = ["Kan"]
 
 
-class Kan(QuantisedModel):
+class Kan(FullyConnectedModel):
     """Layers of `lutra.nn.EdgeLayer`; every node sees every input until its edge is pruned."""
 
     family: Literal["kan"]
@@ -29,22 +28,8 @@ class Kan(QuantisedModel):
     """LUT6 that tables and sums may take, by the layers' own estimate; training prices them until
     it is met. None: as many as they like."""
 
-    def levels(self, classes: int) -> list[Level]:
-        """Return no levels: there is nothing to map."""
-        del classes
-        return []
-
-    def build(
-        self,
-        encoder: InputEncoder,
-        classes: int,
-        generator: torch.Generator,
-        wiring: MemberWiring | None = None,
-    ) -> LutModel:
-        """Return the network, see `FamilyModel.build`; ``wiring`` has no meaning here."""
-        del wiring
-        if self.ensemble.members > 1 or self.votes > 1:
-            raise ValueError("a kan has neither members nor votes: its nodes are sums already")
+    def network(self, encoder: InputEncoder, classes: int, generator: torch.Generator) -> LutModel:
+        """Return the network, see `FullyConnectedModel`."""
         widths = [encoder.outputs, *self.hidden_layers, classes]
         bits = [self.input_bitwidth, *[self.hidden_bitwidth] * len(self.hidden_layers)]
         ends: Sequence[int | None] = [*bits[1:], None]
