@@ -21,8 +21,8 @@ def thermometer(raw: Tensor, count: int, distribution: Distribution) -> Tensor:
     """Return thresholds of raw words, each feature's ascending: (features, count), int64.
 
     Threshold i of z stands at a share i / (z + 1) of the values: of their range (``uniform``), of
-    a normal distribution with their mean and deviation (``gaussian``; Bit-fusing ULEEN and
-    BTHOWeN), or of the values themselves (``quantile``, DWN's distributive encoding). A bit is
+    a normal distribution with their mean and deviation (``gaussian``, as in BTHOWeN), or of the
+    values themselves (``quantile``, DWN's distributive encoding). A bit is
     ``x > t``, in whole words ``x >= floor(t) + 1``.
 
     Parameters
