@@ -106,6 +106,18 @@ def test_operations_equal_torch(shape: dict[str, Any], out_bits: int, signed: bo
     if calm.all():
         close(ours[3] / (1 + reference[3].abs()), reference[3] / (1 + reference[3].abs()))
 
+    alone = native_ops.quantise(table, None, batch, output)
+    assert not alone[1].any() and torch.equal(
+        native_ops.address(codes, wires, bits, False)[0], addresses
+    )
+    nothing = (table, None, *alone[1:], output)
+    ours = native_ops.quantise_backward(gradient, addresses, *nothing)
+    reference = torch_ops.quantise_backward(gradient, plain, *nothing)
+    _, ratio = torch_ops._ratio(table, *alone[1:], output)
+    calm = ~((ratio - ratio.floor() - 0.5).abs() < 1e-4 * (1 + ratio.abs())).any(1)
+    close(ours[0][calm], reference[0][calm])
+    assert ours[5] is None and reference[5] is None
+
     row = Entries(quantiser.levels, bits, shape["fan_in"]).row
     slopes = torch.randn(*counts.shape, row, generator=draw)
     shares = torch.randn(2, *counts.shape, generator=draw)
@@ -113,6 +125,18 @@ def test_operations_equal_torch(shape: dict[str, Any], out_bits: int, signed: bo
         native_ops.gather(gradient, *shares, slopes, addresses, wires, features),
         torch_ops.gather(gradient, *shares, slopes, plain, wires, features),
     )
+    for form in (slopes, *([slopes[:, :, 0]] if bits == 1 else [])):
+        lone = (gradient, shares[0], None, form)
+        close(
+            native_ops.gather(*lone, addresses, wires, features),
+            torch_ops.gather(*lone, plain, wires, features),
+        )
+        candidates = torch.randint(0, features, (*wires.shape, 3), generator=draw)
+        wanted = (codes, wires, candidates)
+        ours = native_ops.gains(gradient, form, addresses, *wanted)
+        reference = torch_ops.gains(gradient, form, plain, *wanted)
+        scale = 1 + reference.abs().max() + 256 * batch**0.5
+        close(ours / scale, reference / scale)
 
 
 @given(shapes(), st.integers(1, 40), st.booleans())

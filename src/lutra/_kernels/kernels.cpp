@@ -3,6 +3,7 @@
 // of the standard library, compiled for a newer machine, could otherwise be linked for all.
 
 #include "differences.h"
+#include "gains.h"
 #include "kernels.h"
 #include "samples.h"
 #include "skip_mlp.h"
@@ -26,6 +27,7 @@ const Kernels portable = {
     {quantise_backward<uint8_t>, quantise_backward<uint16_t>},
     {lookup<uint8_t>, lookup<uint16_t>},
     {gather<uint8_t>, gather<uint16_t>},
+    {gains<uint8_t>, gains<uint16_t>},
     differences,
     skip_mlp,
     skip_mlp_slopes,

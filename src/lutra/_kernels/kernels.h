@@ -26,7 +26,7 @@ struct Address {
     size_t batch, fan_in, entries;
     int bits;
     void *addresses;          // out [n, B]
-    float *counts;            // out [n, E]
+    float *counts;            // out [n, E], or null
 };
 
 // Numbers the entries that the samples of a neuron meet, in the order of their first sample. Rows
@@ -39,7 +39,7 @@ struct UniqueAddress {
 };
 
 struct Quantise {
-    const float *table, *counts;  // [n, E]
+    const float *table, *counts;  // [n, E]; without counts there are no batch statistics
     const float *weight, *bias;   // [n], of the norm
     size_t entries;
     float batch, eps, step, q_min, q_max;
@@ -54,7 +54,7 @@ struct QuantiseBackward {
     size_t batch;
     float *table_gradient;        // out [n, E]
     float *weight_gradient, *bias_gradient, *step_gradient;  // out [n]
-    float *direct, *shared;       // out [n, E]
+    float *direct, *shared;       // out [n, E]; no shared without counts
 };
 
 struct Lookup {
@@ -64,13 +64,27 @@ struct Lookup {
     uint8_t *codes;               // out [n, B]
 };
 
+// Slopes come as rows, or as a table of bits whose differences of neighbours they are.
 struct Gather {
     const float *gradient;         // [n, B]
-    const float *rows;             // [n, E, R]: F slopes first, direct and shared last
+    const float *rows;             // [n, E, R]: F slopes first, direct and shared last; or null
+    const float *table, *direct, *shared;  // [n, E], read where there are no rows; shared or null
     const void *addresses;         // [n, B]
     const int64_t *wires;          // [n, F]
     size_t neurons, features, batch, fan_in, entries, row;  // R, a multiple of 8
     float *result;                 // out [features, B]
+};
+
+// What the loss would gain, per candidate of a digit, if it were read in the wired one's place.
+struct Gains {
+    const float *gradient;         // [n, B]
+    const float *rows, *table;     // as in Gather; direct and shared are in the gradient already
+    const void *addresses;         // [n, B]
+    const uint8_t *codes;          // [features, B]
+    const int64_t *wires;          // [n, F]
+    const int64_t *candidates;     // [n, F, K]
+    size_t batch, fan_in, entries, row, count;  // K
+    float *result;                 // out [n, F, K]
 };
 
 struct Differences {
@@ -107,6 +121,7 @@ struct Kernels {
     void (*quantise_backward[2])(const QuantiseBackward &, size_t begin, size_t end);
     void (*lookup[2])(const Lookup &, size_t begin, size_t end);
     void (*gather[2])(const Gather &, size_t begin, size_t end);  // a range of samples
+    void (*gains[2])(const Gains &, size_t begin, size_t end);
     void (*differences)(const Differences &, size_t begin, size_t end);
     void (*skip_mlp)(const SkipMlp &, float *table, size_t begin, size_t end);
     void (*skip_mlp_slopes)(const SkipMlp &, float *rows, size_t row, size_t begin, size_t end);

@@ -184,23 +184,38 @@ NB_MODULE(_native, m) {
     });
 
     m.def("gather", [](uintptr_t gradient, uintptr_t direct, uintptr_t shared, uintptr_t rows,
-                       uintptr_t addresses, uintptr_t wires, size_t neurons, size_t features,
+                       uintptr_t table, uintptr_t addresses, uintptr_t wires, size_t neurons, size_t features,
                        size_t batch, size_t fan_in, size_t entries, size_t row,
                        uintptr_t result) {
         check_wires(at<const int64_t>(wires), neurons * fan_in, features);
         check_row(fan_in, row);
         float *last = at<float>(rows) + row - 2;
-        over(neurons, 2 * entries, [&](size_t begin, size_t end) {
+        over(rows ? neurons : 0, 2 * entries, [&](size_t begin, size_t end) {
             for (size_t e = begin * entries; e < end * entries; ++e) {
                 last[e * row] = at<const float>(direct)[e];
-                last[e * row + 1] = at<const float>(shared)[e];
+                last[e * row + 1] = shared ? at<const float>(shared)[e] : 0;
             }
         });
-        const Gather g{at<const float>(gradient), at<const float>(rows),
-                       at<const void>(addresses), at<const int64_t>(wires), neurons, features,
+        const Gather g{at<const float>(gradient), at<const float>(rows), at<const float>(table),
+                       at<const float>(direct), at<const float>(shared), at<const void>(addresses), at<const int64_t>(wires), neurons, features,
                        batch, fan_in, entries, row, at<float>(result)};
         over(batch, 2 * neurons * fan_in,
              [&](size_t begin, size_t end) { chosen->gather[wide(entries)](g, begin, end); }, 16);
+    });
+
+    m.def("gains", [](uintptr_t gradient, uintptr_t rows, uintptr_t table, uintptr_t addresses,
+                      uintptr_t codes, uintptr_t wires, uintptr_t candidates, size_t neurons,
+                      size_t features, size_t batch, size_t fan_in, size_t entries, size_t row,
+                      size_t count, uintptr_t result) {
+        check_wires(at<const int64_t>(wires), neurons * fan_in, features);
+        check_wires(at<const int64_t>(candidates), neurons * fan_in * count, features);
+        check_row(fan_in, row);
+        const Gains g{at<const float>(gradient), at<const float>(rows), at<const float>(table),
+                      at<const void>(addresses), at<const uint8_t>(codes),
+                      at<const int64_t>(wires), at<const int64_t>(candidates), batch, fan_in,
+                      entries, row, count, at<float>(result)};
+        over(neurons, fan_in * count * batch / 4,
+             [&](size_t begin, size_t end) { chosen->gains[wide(entries)](g, begin, end); });
     });
 
     m.def("differences", [](uintptr_t table, uintptr_t levels, size_t neurons, size_t fan_in,

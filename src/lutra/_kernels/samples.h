@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "differences.h"
 #include "kernels.h"
 #include "vectors.h"
 
@@ -47,11 +48,13 @@ void transpose_bytes(const Transpose &t, size_t begin, size_t end) {
 // Neighbouring samples often meet the same entry. Sums over samples therefore go to one of several
 // copies of a small table, so that none waits for the one before. The copy that a sample goes to
 // depends on its number alone.
-inline size_t copies(size_t entries) { return entries <= 1024 ? 8 : 1; }
+inline size_t copies(size_t entries, size_t batch) {
+    return entries > 1024 ? 1 : batch > 4 * entries ? 8 : 2;
+}
 
 template <typename T>
-inline void add_copies(T *sum, size_t entries) {
-    for (size_t copy = 1; copy < copies(entries); ++copy)
+inline void add_copies(T *sum, size_t entries, size_t count) {
+    for (size_t copy = 1; copy < count; ++copy)
         for (size_t e = 0; e < entries; ++e) sum[e] += sum[copy * entries + e];
 }
 
@@ -59,10 +62,16 @@ inline void add_copies(T *sum, size_t entries) {
 template <typename Body>
 inline void over_samples(size_t batch, size_t entries, const Body &body) {
     size_t b = 0;
-    if (copies(entries) == 8)
+    const size_t count = copies(entries, batch);
+    if (count == 8)
         for (; b + 8 <= batch; b += 8)
             for (size_t copy = 0; copy < 8; ++copy) body(b + copy, copy);
-    for (const size_t first = b; b < batch; ++b) body(b, copies(entries) == 8 ? b - first : 0);
+    else if (count == 2)
+        for (; b + 2 <= batch; b += 2) {
+            body(b, 0);
+            body(b + 1, 1);
+        }
+    for (const size_t first = b; b < batch; ++b) body(b, count > 1 ? b - first : 0);
 }
 
 // Writes one neuron's addresses: digit 0 in the lowest bits.
@@ -84,16 +93,17 @@ inline void pack(const Address &a, size_t n, Word *__restrict row) {
 
 template <typename Word>
 void address(const Address &a, size_t begin, size_t end) {
-    const size_t batch = a.batch, entries = a.entries, table = copies(entries) * entries;
+    const size_t batch = a.batch, entries = a.entries, table = copies(entries, batch) * entries;
     Scratch scratch(table);
     uint32_t *seen = reinterpret_cast<uint32_t *>(scratch.take(table));
     for (size_t n = begin; n < end; ++n) {
         Word *row = static_cast<Word *>(a.addresses) + n * batch;
         pack(a, n, row);
+        if (!a.counts) continue;
         std::memset(seen, 0, 4 * table);
         over_samples(batch, entries,
                      [=](size_t b, size_t copy) { ++seen[copy * entries + row[b]]; });
-        add_copies(seen, entries);
+        add_copies(seen, entries, table / entries);
         float *count = a.counts + n * entries;
         for (size_t e = 0; e < entries; ++e) count[e] = float(seen[e]);
     }
@@ -177,9 +187,9 @@ void quantise(const Quantise &q, size_t begin, size_t end) {
     for (size_t n = begin; n < end; ++n) {
         const float *table = q.table + n * q.entries, *count = q.counts + n * q.entries;
         double sum = 0, squares = 0;
-        for (size_t e = 0; e < q.entries; ++e) sum += double(count[e]) * table[e];
+        for (size_t e = 0; q.counts && e < q.entries; ++e) sum += double(count[e]) * table[e];
         const float mean = float(sum / q.batch);
-        for (size_t e = 0; e < q.entries; ++e) {
+        for (size_t e = 0; q.counts && e < q.entries; ++e) {
             const float x = table[e] - mean;
             squares += double(count[e]) * (x * x);
         }
@@ -197,7 +207,7 @@ void quantise(const Quantise &q, size_t begin, size_t end) {
 template <typename Word>
 void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
     const Quantise &q = a.forward;
-    const size_t entries = q.entries, table_size = copies(entries) * entries;
+    const size_t entries = q.entries, table_size = copies(entries, a.batch) * entries;
     Scratch scratch(table_size);
     float *sum = scratch.take(table_size);
     for (size_t n = begin; n < end; ++n) {
@@ -209,7 +219,7 @@ void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
         over_samples(a.batch, entries, [=](size_t b, size_t copy) {
             sum[copy * entries + row[b]] += gradient[b];
         });
-        add_copies(sum, q.entries);
+        add_copies(sum, entries, table_size / entries);
         const float mean = q.mean[n], bias = q.bias[n];
         const float deviation = std::sqrt(q.variance[n] + q.eps), scale = q.weight[n] / deviation;
         float bias_sum = 0, weight_sum = 0, step_sum = 0;
@@ -231,7 +241,9 @@ void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
         // What reaches an entry through the batch statistics, for each of its samples.
         const float share = -scale / q.batch;
         float *out = a.table_gradient + n * q.entries;
-        for (size_t e = 0; e < q.entries; ++e) {
+        if (!q.counts)
+            for (size_t e = 0; e < q.entries; ++e) out[e] = direct[e] * sum[e];
+        for (size_t e = 0; q.counts && e < q.entries; ++e) {
             shared[e] = share * (bias_sum + (table[e] - mean) / deviation * weight_sum);
             out[e] = direct[e] * sum[e] + count[e] * shared[e];
         }
@@ -253,11 +265,10 @@ struct GatherOrder {
 };
 
 template <typename Word, size_t kLast>
-void gather_neuron(const Gather &g, size_t n, size_t from, size_t to, const bool *first,
-                   const float *zeros) {
+void gather_neuron(const Gather &g, size_t n, const float *rows, size_t from, size_t to,
+                   const bool *first, const float *zeros) {
     const size_t width = g.row, fan_in = g.fan_in;
     const float *gradient = g.gradient + n * g.batch;
-    const float *rows = g.rows + n * g.entries * width;
     const Word *address = static_cast<const Word *>(g.addresses) + n * g.batch;
     const GatherOrder order(g);
     float *result[16];
@@ -307,7 +318,12 @@ void gather(const Gather &g, size_t begin, size_t end) {
     constexpr size_t tile = 512;  // larger ones drive the features' sums out of the cache
     const float zeros[tile] = {};
     const size_t digits_in_all = g.neurons * g.fan_in;
-    Scratch scratch((digits_in_all + g.features) / 4 + 1);
+    const float bit[] = {0, 1};
+    const size_t size = g.rows ? 0 : g.entries * g.row;
+    const Differences d{g.table, bit, g.fan_in, g.entries, 1, g.row, nullptr};
+    Planes planes(d);
+    Scratch scratch(size + (digits_in_all + g.features) / 4 + 1);
+    float *own = scratch.take(size);
     bool *first = reinterpret_cast<bool *>(scratch.take(0)), *reached = first + digits_in_all;
     const GatherOrder order(g);
     for (size_t n = 0; n < g.neurons; ++n)
@@ -320,7 +336,18 @@ void gather(const Gather &g, size_t begin, size_t end) {
         const size_t to = end - from < tile ? end : from + tile;
         for (size_t i = 0; i < g.features; ++i)
             if (!reached[i]) std::memset(g.result + i * g.batch + from, 0, 4 * (to - from));
-        for (size_t n = 0; n < g.neurons; ++n) parts[digits](g, n, from, to, first, zeros);
+        for (size_t n = 0; n < g.neurons; ++n) {
+            const size_t at = n * g.entries;
+            const float *rows = g.rows + at * g.row;
+            if (!g.rows) {
+                planes.fill(n);
+                planes.set(g.row - 2, g.direct + at);
+                planes.set(g.row - 1, g.shared ? g.shared + at : nullptr);
+                planes.rows(own);
+                rows = own;
+            }
+            parts[digits](g, n, rows, from, to, first, zeros);
+        }
     }
 }
 

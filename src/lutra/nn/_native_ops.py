@@ -5,11 +5,12 @@ from torch import Tensor
 
 from lutra._kernels import native
 from lutra.nn import _torch_ops
-from lutra.nn._torch_ops import NormQuantise
+from lutra.nn._torch_ops import NormQuantise, slope_columns
 
 __all__ = [
     "address",
     "differences",
+    "gains",
     "gather",
     "lookup",
     "quantise",
@@ -35,14 +36,16 @@ def transpose(x: Tensor) -> Tensor:
     return result
 
 
-def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+def address(
+    codes: Tensor, wires: Tensor, bits: int, count: bool = True
+) -> tuple[Tensor, Tensor | None]:
     """See `lutra.nn._torch_ops.address`; an address takes one byte where that is enough."""
     assert native is not None
     (n, fan_in), (features, batch) = wires.shape, codes.shape
     codes = codes.contiguous()
     entries = 1 << (fan_in * bits)
     addresses = torch.empty(n, batch, dtype=_word(entries))
-    counts = torch.empty(n, entries)
+    counts = torch.empty(n, entries) if count else None
     native.address(
         pointer(codes, torch.uint8),
         pointer(wires, torch.int64),
@@ -77,7 +80,7 @@ def unique_address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Ten
 
 
 def quantise(
-    table: Tensor, counts: Tensor, batch: int, output: NormQuantise
+    table: Tensor, counts: Tensor | None, batch: int, output: NormQuantise
 ) -> tuple[Tensor, Tensor, Tensor]:
     """See `lutra.nn._torch_ops.quantise`."""
     assert native is not None
@@ -110,15 +113,16 @@ def quantise_backward(
     gradient: Tensor,
     addresses: Tensor,
     table: Tensor,
-    counts: Tensor,
+    counts: Tensor | None,
     mean: Tensor,
     variance: Tensor,
     output: NormQuantise,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None]:
     """See `lutra.nn._torch_ops.quantise_backward`."""
     assert native is not None
     gradient = gradient.contiguous()
-    table_gradient, direct, shared = torch.empty(3, *table.shape)
+    table_gradient, direct = torch.empty(2, *table.shape)
+    shared = None if counts is None else torch.empty(table.shape)
     weight_gradient, bias_gradient, step_gradient = torch.empty(3, len(table))
     native.quantise_backward(
         *map(pointer, (table, counts, output.weight, output.bias)),
@@ -149,7 +153,7 @@ def differences(table: Tensor, levels: Tensor, bits: int, row: int) -> Tensor:
 def gather(
     gradient: Tensor,
     direct: Tensor,
-    shared: Tensor,
+    shared: Tensor | None,
     slopes: Tensor,
     addresses: Tensor,
     wires: Tensor,
@@ -157,10 +161,11 @@ def gather(
 ) -> Tensor:
     """See `lutra.nn._torch_ops.gather`."""
     assert native is not None
-    (n, fan_in), (_, entries, row), batch = wires.shape, slopes.shape, addresses.shape[1]
+    (n, fan_in), entries, batch = wires.shape, slopes.shape[1], addresses.shape[1]
+    rows, table, row = _given(slopes, fan_in)
     gradient, result = gradient.contiguous(), torch.empty(features, batch)
     native.gather(
-        *map(pointer, (gradient, direct, shared, slopes)),
+        *map(pointer, (gradient, direct, shared, rows, table)),
         pointer(addresses, _word(entries)),
         pointer(wires, torch.int64),
         *(n, features, batch, fan_in, entries, row),
@@ -169,16 +174,54 @@ def gather(
     return result
 
 
+def gains(
+    gradient: Tensor,
+    slopes: Tensor,
+    addresses: Tensor,
+    codes: Tensor,
+    wires: Tensor,
+    candidates: Tensor,
+) -> Tensor:
+    """See `lutra.nn._torch_ops.gains`, which is faster where most features are candidates."""
+    assert native is not None
+    if 4 * candidates.shape[2] > len(codes):
+        return _torch_ops.gains(gradient, slopes, addresses.long(), codes, wires, candidates)
+    (n, fan_in, count), entries = candidates.shape, slopes.shape[1]
+    rows, table, row = _given(slopes, fan_in)
+    gradient, codes = gradient.contiguous(), codes.contiguous()
+    result = torch.empty(n, fan_in, count)
+    native.gains(
+        *map(pointer, (gradient, rows, table)),
+        pointer(addresses, _word(entries)),
+        pointer(codes, torch.uint8),
+        pointer(wires, torch.int64),
+        pointer(candidates, torch.int64),
+        *(n, *codes.shape, fan_in, entries, row, count),
+        pointer(result),
+    )
+    return result
+
+
+def _given(slopes: Tensor, fan_in: int) -> tuple[Tensor | None, Tensor | None, int]:
+    """Return rows of slopes, or a table whose differences they are, and the columns of a row."""
+    slopes = slopes.contiguous()
+    if slopes.dim() == 3:
+        return slopes, None, slopes.shape[2]
+    return None, slopes, slope_columns(fan_in)
+
+
 def _word(entries: int) -> torch.dtype:
     """Return the type of an address."""
     return torch.uint8 if entries <= 256 else torch.uint16
 
 
-def pointer(x: Tensor, dtype: torch.dtype = torch.float32) -> int:
+def pointer(x: Tensor | None, dtype: torch.dtype = torch.float32) -> int:
     """Return the address of a contiguous CPU tensor's data, having checked that it is one.
 
-    The caller keeps the tensor alive.
+    The caller keeps the tensor alive. None has address 0.
     """
+    if x is None:
+        return 0
     if x.dtype is not dtype or not x.is_contiguous() or x.device.type != "cpu":
         raise TypeError(f"a kernel wants contiguous {dtype} on the CPU, not {x.dtype}, {x.device}")
     return x.data_ptr()

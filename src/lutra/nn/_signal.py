@@ -46,7 +46,7 @@ class _Read(torch.autograd.Function):
 
     @staticmethod
     def forward(_ctx: Any, _carrier: Tensor, codes: Tensor, levels: Tensor) -> Tensor:
-        return levels[codes.long()]
+        return levels.index_select(0, codes.reshape(-1).int()).view(codes.shape)
 
     @staticmethod
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]

@@ -26,7 +26,7 @@ from torch.autograd.function import once_differentiable
 
 from lutra.nn import _native_ops, _torch_ops
 from lutra.nn._signal import Signal
-from lutra.nn._torch_ops import NormQuantise
+from lutra.nn._torch_ops import NormQuantise, sample_gradient
 
 __all__ = ["Feed", "Link", "Observer", "QuantisedLookup", "operations"]
 
@@ -48,18 +48,32 @@ class Link:
     """(n, F) source feature of every digit."""
     addresses: Tensor
     """(n, B)."""
-    counts: Tensor
-    """(n, E) samples at every entry."""
+    counts: Tensor | None
+    """(n, E) samples at every entry; None where no norm wants statistics of them."""
     slopes: Callable[[], Tensor]
     """P, see `lutra.nn.functions.TableFunction.slopes`."""
-    by_batch: bool = True
-    """Whether the norm behind the table has statistics of the batch; without, they are 0."""
+    mixed: Callable[[], Tensor | None] = lambda: None
+    """See `lutra.nn.functions.TableFunction.mixed`."""
     observer: Callable[[Tensor, "Link"], None] | None = None
     mean: Tensor = field(init=False)
     """Batch statistics, (n,); set by the forward pass of `QuantisedLookup`."""
     variance: Tensor = field(init=False)
-    gradients: tuple[Tensor, Tensor, Tensor] | None = field(init=False)
+    gradients: tuple[Tensor, Tensor, Tensor | None] | None = field(init=False)
     """g (n, B), D and K (n, E); set by its backward pass."""
+
+    def given_slopes(self) -> Tensor:
+        """Return slopes in the cheaper form for `lutra.nn._torch_ops.gather`."""
+        mixed = self.mixed()
+        return self.slopes() if mixed is None else mixed
+
+    def met(self, entries: int) -> Tensor:
+        """Return how many samples meet each entry, (n, E)."""
+        if self.counts is not None:
+            return self.counts
+        at = self.addresses.long()
+        return torch.zeros(len(at), entries, device=at.device).scatter_add_(
+            1, at, torch.ones(at.shape, device=at.device)
+        )
 
 
 class QuantisedLookup(torch.autograd.Function):
@@ -80,10 +94,9 @@ class QuantisedLookup(torch.autograd.Function):
         """Return the carrier and the codes (uint8) of a `lutra.nn._signal.Signal`, both (n, B)."""
         output = NormQuantise(weight, bias, eps, step, q_min, q_max)
         run, batch = link.operations, link.addresses.shape[1]
-        counts = link.counts if link.by_batch else torch.zeros_like(link.counts)
-        table_codes, link.mean, link.variance = run.quantise(table, counts, batch, output)
+        table_codes, link.mean, link.variance = run.quantise(table, link.counts, batch, output)
         codes = run.lookup(table_codes, link.addresses)
-        ctx.link, ctx.output, ctx.table, ctx.counts = link, output, table, counts
+        ctx.link, ctx.output, ctx.table = link, output, table
         ctx.mark_non_differentiable(codes)
         return table.new_empty(()).expand(codes.shape), codes
 
@@ -95,14 +108,12 @@ class QuantisedLookup(torch.autograd.Function):
         """Sum the samples' gradients per entry; go back through quantiser and norm."""
         link: Link = ctx.link
         *gradients, direct, shared = link.operations.quantise_backward(
-            gradient, link.addresses, ctx.table, ctx.counts, link.mean, link.variance, ctx.output
+            gradient, link.addresses, ctx.table, link.counts, link.mean, link.variance, ctx.output
         )
-        if not link.by_batch:
-            shared.zero_()
         link.gradients = gradient, direct, shared
         if link.observer is not None:
             at = link.addresses.long()
-            link.observer(gradient * direct.gather(1, at) + shared.gather(1, at), link)
+            link.observer(sample_gradient(gradient, direct, shared, at), link)
         return *gradients, None, None, None, None
 
 
@@ -124,7 +135,7 @@ class Feed(torch.autograd.Function):
         link: Link = ctx.link
         assert link.gradients is not None
         result = link.operations.gather(
-            *link.gradients, link.slopes(), link.addresses, link.wires, ctx.features
+            *link.gradients, link.given_slopes(), link.addresses, link.wires, ctx.features
         )
         link.gradients = None
         return gradient, result, None

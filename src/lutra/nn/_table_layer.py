@@ -87,14 +87,16 @@ class TableLayer(nn.Module):
         if self.training and self._entries_as_met(x.codes.shape[1]):
             addresses, counts, chosen = run.unique_address(x.codes, self.wires, self.bits)
             entries = replace(entries, chosen=chosen)
+            counts = counts if self.norm.by_batch else None
         else:
-            addresses, counts = run.address(x.codes, self.wires, self.bits)
+            count = self.training and self.norm.by_batch
+            addresses, counts = run.address(x.codes, self.wires, self.bits, count)
         if not self.training:
             table = self.tables(x.levels).to(torch.uint8)
             return Signal(run.lookup(table, addresses), quantiser.levels, quantiser.bits)
         table = self.function.table(entries)
         slopes = partial(self._slopes, entries, table.detach())
-        link = Link(run, self.wires, addresses, counts, slopes, self.norm.by_batch)
+        link = Link(run, self.wires, addresses, counts, slopes, self.function.mixed)
         if self.observer is not None:
             link.observer = partial(self.observer, x)
         if x.carrier is not None and x.carrier.requires_grad:

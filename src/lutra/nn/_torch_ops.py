@@ -13,10 +13,13 @@ __all__ = [
     "NormQuantise",
     "address",
     "differences",
+    "gains",
     "gather",
     "lookup",
     "quantise",
     "quantise_backward",
+    "sample_gradient",
+    "slope_columns",
     "transpose",
     "unique_address",
 ]
@@ -41,7 +44,9 @@ def transpose(x: Tensor) -> Tensor:
     return x.T.contiguous()
 
 
-def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
+def address(
+    codes: Tensor, wires: Tensor, bits: int, count: bool = True
+) -> tuple[Tensor, Tensor | None]:
     """Concatenate each neuron's digits, digit 0 in the lowest bits, and count every address.
 
     Parameters
@@ -52,12 +57,16 @@ def address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Tensor]:
         (n, F) feature read by each digit; ``F * bits <= 16``.
     bits
         Bits per digit.
+    count
+        Whether to count.
 
     Returns
     -------
     Addresses (n, B), and how many samples meet each entry (n, E), float32.
     """
     addresses = _pack(codes, wires, bits)
+    if not count:
+        return addresses, None
     entries = 1 << (wires.shape[1] * bits)
     counts = torch.bincount(_flat(addresses, entries), minlength=len(wires) * entries)
     return addresses, counts.view(len(wires), entries).float()
@@ -84,16 +93,21 @@ def unique_address(codes: Tensor, wires: Tensor, bits: int) -> tuple[Tensor, Ten
 
 
 def quantise(
-    table: Tensor, counts: Tensor, batch: int, output: NormQuantise
+    table: Tensor, counts: Tensor | None, batch: int, output: NormQuantise
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Normalise table values (n, E) by the statistics of the samples behind them, and quantise.
+
+    Without counts there are no statistics: mean and variance are 0.
 
     Returns
     -------
     Codes (n, E) uint8, and the batch's mean and biased variance per neuron (n,).
     """
-    mean = (counts * table).sum(1) / batch
-    variance = (counts * (table - mean[:, None]).square()).sum(1) / batch
+    if counts is None:
+        mean = variance = table.new_zeros(len(table))
+    else:
+        mean = (counts * table).sum(1) / batch
+        variance = (counts * (table - mean[:, None]).square()).sum(1) / batch
     _, ratio = _ratio(table, mean, variance, output)
     codes = ratio.round().clamp(output.q_min, output.q_max) - output.q_min
     return codes.to(torch.uint8), mean, variance
@@ -108,17 +122,18 @@ def quantise_backward(
     gradient: Tensor,
     addresses: Tensor,
     table: Tensor,
-    counts: Tensor,
+    counts: Tensor | None,
     mean: Tensor,
     variance: Tensor,
     output: NormQuantise,
-) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor | None]:
     """Differentiate `quantise` and `lookup` together, by the samples' gradient (n, B).
 
     Returns
     -------
     Gradients of the table (n, E), of the norm's weight and bias (n,) and of the step (scalar);
-    then D and K (n, E): a sample's own table value has the gradient ``g * D + K``.
+    then D and K (n, E): a sample's own table value has the gradient ``g * D + K``. Without counts
+    there is no K.
     """
     batch = addresses.shape[1]
     sums = _scatter(gradient, addresses, table.shape[1])
@@ -130,6 +145,8 @@ def quantise_backward(
     step_gradient = (sums * (codes.clamp(output.q_min, output.q_max) - ratio * inside)).sum()
     scale = (output.weight / (variance + output.eps).sqrt())[:, None]
     direct = scale * inside
+    if counts is None:
+        return direct * sums, weight_gradient, bias_gradient, step_gradient, direct, None
     shared = -scale / batch * (bias_gradient[:, None] + normal * weight_gradient[:, None])
     table_gradient = direct * sums + counts * shared
     return table_gradient, weight_gradient, bias_gradient, step_gradient, direct, shared
@@ -165,10 +182,23 @@ def differences(table: Tensor, levels: Tensor, bits: int, row: int) -> Tensor:
     return rows
 
 
+def slope_columns(fan_in: int) -> int:
+    """Return the columns of an array of slopes: F + 2, up to a multiple of 8."""
+    return (fan_in + 9) // 8 * 8
+
+
+def sample_gradient(
+    gradient: Tensor, direct: Tensor, shared: Tensor | None, addresses: Tensor
+) -> Tensor:
+    """Return the gradient of each sample's own table value, see `quantise_backward`. (n, B)."""
+    sample = gradient * direct.gather(1, addresses)
+    return sample if shared is None else sample + shared.gather(1, addresses)
+
+
 def gather(
     gradient: Tensor,
     direct: Tensor,
-    shared: Tensor,
+    shared: Tensor | None,
     slopes: Tensor,
     addresses: Tensor,
     wires: Tensor,
@@ -184,9 +214,11 @@ def gather(
         D and K of `quantise_backward`.
     slopes
         Derivative of the table value by digit f in column f. Shape (n, E, at least F + 2); the
-        last two columns are overwritten.
+        last two columns are overwritten. Or, for single bits, values (n, E) whose `differences`
+        they are.
     """
-    sample = gradient * direct.gather(1, addresses) + shared.gather(1, addresses)
+    sample = sample_gradient(gradient, direct, shared, addresses)
+    slopes = _rows(slopes, wires.shape[1])
     result = sample.new_zeros(features, addresses.shape[1])
     for digit in range(wires.shape[1]):
         part = slopes[:, :, digit].gather(1, addresses) * sample
@@ -195,6 +227,44 @@ def gather(
         else:
             result.index_add_(0, wires[:, digit], part)
     return result
+
+
+def gains(
+    gradient: Tensor,
+    slopes: Tensor,
+    addresses: Tensor,
+    codes: Tensor,
+    wires: Tensor,
+    candidates: Tensor,
+) -> Tensor:
+    """Return what another wire would add to the loss's gradient by each digit. Shape (n, F, K).
+
+    For a candidate c of digit f: ``sum over samples of h * P_f * (code_c - code_wired)``.
+
+    Parameters
+    ----------
+    gradient
+        h, of each sample's own table value (n, B).
+    slopes
+        P, as in `gather`.
+    codes
+        (features, B) uint8.
+    candidates
+        Features (n, F, K).
+    """
+    slopes, values, found = _rows(slopes, wires.shape[1]), codes.to(gradient).T, []
+    for digit in range(wires.shape[1]):
+        every = (gradient * slopes[:, :, digit].gather(1, addresses)) @ values
+        wired = every.gather(1, wires[:, digit : digit + 1])
+        found.append(every.gather(1, candidates[:, digit]) - wired)
+    return torch.stack(found, 1)
+
+
+def _rows(slopes: Tensor, fan_in: int) -> Tensor:
+    """Return slopes (n, E, F or more) of what `gather` takes."""
+    if slopes.dim() == 3:
+        return slopes
+    return differences(slopes, slopes.new_tensor([0.0, 1.0]), 1, fan_in)
 
 
 def _pack(codes: Tensor, wires: Tensor, bits: int) -> Tensor:

@@ -102,7 +102,7 @@ class Regrow(Rewiring):
         self._add(f"{name}.score", score[torch.arange(len(member)), member])
         slopes = link.slopes()[:, :, : link.wires.shape[1]].abs()
         deviation = (link.variance + 1e-5).sqrt()[:, None]
-        met = torch.einsum("nef,ne->nf", slopes, link.counts.to(slopes))
+        met = torch.einsum("nef,ne->nf", slopes, link.met(slopes.shape[1]).to(slopes))
         self._add(f"{name}.importance", met / deviation)
 
     def _add(self, name: str, value: Tensor) -> None:
@@ -180,14 +180,11 @@ class Select(Rewiring):
         self._observe(self._watch if due else None)
 
     def _watch(self, name: str, x: Signal, h: Tensor, link: Link) -> None:
-        slopes, at = link.slopes(), link.addresses.long()
-        values = x.values.detach().T.contiguous()
-        for digit in range(link.wires.shape[1]):
-            gain = (h * slopes[:, :, digit].gather(1, at)) @ values
-            gain -= gain.gather(1, link.wires[:, digit : digit + 1])
-            gain = gain.gather(1, self.candidates[name][:, digit])
-            gain /= gain.square().mean(1, keepdim=True).sqrt() + 1e-12
-            self.logits[name][:, digit].sub_(gain, alpha=self._rate)
+        gain = link.operations.gains(
+            h, link.given_slopes(), link.addresses, x.codes, link.wires, self.candidates[name]
+        )
+        size = gain.square().mean(2, keepdim=True).sqrt_() + 1e-12
+        self.logits[name].addcdiv_(gain, size, value=-self._rate)
 
     @torch.no_grad()
     def apply(
@@ -197,12 +194,22 @@ class Select(Rewiring):
         if not self._rate or step % _SELECT_EVERY:
             return
         for name, layer in self.layers.items():
-            logits, candidates, wires = self.logits[name], self.candidates[name], layer.wires
-            for digit in range(wires.shape[1]):
-                others = torch.cat([wires[:, :digit], wires[:, digit + 1 :]], dim=1)
-                taken = (candidates[:, digit, :, None] == others[:, None]).any(2)
-                best = logits[:, digit].masked_fill(taken, -math.inf).argmax(1, keepdim=True)
-                wires[:, digit] = candidates[:, digit].gather(1, best).squeeze(1)
+            best = self.logits[name].argmax(2, keepdim=True)
+            found = self.candidates[name].gather(2, best).squeeze(2)
+            ordered = found.sort(dim=1).values
+            twice = (ordered[:, 1:] == ordered[:, :-1]).any(1).nonzero().flatten()
+            found[twice] = self._apart(name, twice, layer.wires[twice])
+            layer.wires.copy_(found)
+
+    def _apart(self, name: str, rows: Tensor, wires: Tensor) -> Tensor:
+        """Return wires of neurons two of whose digits want the same input: one digit at a time."""
+        logits, candidates = self.logits[name][rows], self.candidates[name][rows]
+        for digit in range(wires.shape[1]):
+            others = torch.cat([wires[:, :digit], wires[:, digit + 1 :]], dim=1)
+            taken = (candidates[:, digit, :, None] == others[:, None]).any(2)
+            best = logits[:, digit].masked_fill(taken, -math.inf).argmax(1, keepdim=True)
+            wires[:, digit] = candidates[:, digit].gather(1, best).squeeze(1)
+        return wires
 
     def state(self) -> dict[str, Tensor]:
         """Return the logits; the candidates follow from the seed."""

@@ -1,7 +1,7 @@
 """Table functions: what a neuron computes from its digits. One class per idea."""
 
 from lutra.nn.functions._base import Entries, TableFunction
-from lutra.nn.functions._bit_slopes import BitGradient, bit_slopes
+from lutra.nn.functions._bit_slopes import BitGradient, bit_mixing
 from lutra.nn.functions._direct import Direct, Parametrisation
 from lutra.nn.functions._identity import Identity
 from lutra.nn.functions._polynomial import Polynomial
@@ -18,5 +18,5 @@ __all__ = [
     "SkipMlp",
     "SubNetwork",
     "TableFunction",
-    "bit_slopes",
+    "bit_mixing",
 ]

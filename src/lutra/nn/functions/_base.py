@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from lutra.nn._table_domain import operations
+from lutra.nn._torch_ops import slope_columns
 
-__all__ = ["Entries", "TableFunction", "kaiming", "slope_columns", "uniform"]
+__all__ = ["Entries", "TableFunction", "kaiming", "uniform"]
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,6 @@ class Entries:
         return slope_columns(self.fan_in)
 
 
-def slope_columns(fan_in: int) -> int:
-    """Return the columns of an array of slopes: F + 2, up to a multiple of 8."""
-    return (fan_in + 9) // 8 * 8
-
-
 class TableFunction(nn.Module):
     """Base of all: `forward` maps digit values (n or 1, F, entries), entry by entry, to (n, E)."""
 
@@ -94,6 +90,13 @@ class TableFunction(nn.Module):
             z = z.expand(self.neurons, *z.shape[1:]).clone().requires_grad_()
             slopes = torch.autograd.grad(self(z).sum(), z)[0].transpose(1, 2)
         return nn.functional.pad(slopes, (0, entries.row - entries.fan_in))
+
+    def mixed(self) -> Tensor | None:
+        """Return values (n, E) whose differences between neighbours are `slopes`.
+
+        None where slopes are something else, or digits have more than one bit.
+        """
+        return None
 
     def reader(self, entries: Entries) -> Callable[[Tensor], Tensor]:
         """Return what evaluates the neighbours of the chosen entries, two per digit.

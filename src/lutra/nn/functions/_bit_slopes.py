@@ -5,66 +5,37 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-__all__ = ["BitGradient", "bit_slopes"]
+__all__ = ["BitGradient", "bit_mixing"]
 
 BitGradient = Literal["difference", "extended", "extended-linear"]
-"""Which entries say what an address bit is worth, see `bit_slopes`."""
+"""Which pairs of entries say what an address bit is worth, see `bit_mixing`."""
 
 
-def bit_slopes(table: Tensor, gradient: BitGradient, softness: float = 0.75) -> Tensor:
-    """Return how much each table value would change with each address bit. Shape (n, E, F).
+def bit_mixing(bits: int, gradient: BitGradient, softness: float = 0.75) -> Tensor:
+    """Return the matrix W, (E, E) float64, by which slopes are differences of neighbouring entries.
 
-    ``difference``: the entry with the bit set less the one without: DWN's baseline, and the
-    derivative of the table's multilinear extension at its corners (DiffLogicNet and after).
+    The slope of a table T by bit f at address a is a sum over all pairs of entries that differ in
+    bit f alone, upper less lower, weighted by the Hamming distance d of the pair from a in the
+    other bits. It equals what ``T @ W`` holds at a with bit f set, less what it holds with bit f
+    clear: W falls, from one distance to the next, by the weight. E = 2**bits.
 
-    ``extended``: the extended finite difference of DWN's released code, all pairs of entries with
-    weights that fall with their distance from the address: half the derivative of the multilinear
-    extension where every address bit has its value with probability ``softness`` (0.75 as
-    released; 1 is half of ``difference``).
+    ``difference``: the entry's own pair. DWN's baseline, and the derivative of the table's
+    multilinear extension at its corners (DiffLogicNet and after).
 
-    ``extended-linear``: the published form (arXiv 2410.11112, section 3.2), where a pair at Hamming
-    distance d in the other bits weighs ``1 / (d + 1)``.
+    ``extended``: the extended finite difference of DWN's released code: half the derivative of
+    the multilinear extension where every address bit has its value with probability ``softness``
+    (0.75 as released; 1 is half of ``difference``).
 
-    Parameters
-    ----------
-    table
-        Values (n, E), E = 2**F.
+    ``extended-linear``: the published form (arXiv 2410.11112, section 3.2), ``1 / (d + 1)``.
     """
-    bits = table.shape[1].bit_length() - 1
-    cube = table.view(len(table), *[2] * bits)  # the last axis is address bit 0
-    axes = [bits - bit for bit in range(bits)]
-    if gradient == "extended-linear":
-        weights = 1 / (torch.arange(bits, dtype=table.dtype, device=table.device) + 1)
-        parts = [_by_distance(_difference(cube, axis), axes, axis, weights) for axis in axes]
+    distance = torch.arange(bits, dtype=torch.float64)
+    if gradient == "difference":
+        pair = (distance == 0).double()
+    elif gradient == "extended":
+        pair = 0.5 * softness ** (bits - 1 - distance) * (1 - softness) ** distance
     else:
-        keep = softness if gradient == "extended" else 1.0
-        parts = [_difference(cube, axis) * (0.5 if gradient == "extended" else 1) for axis in axes]
-        if keep < 1:
-            for number, axis in enumerate(axes):
-                for other in axes:
-                    if other != axis:
-                        parts[number] = _mix(parts[number], other, keep)
-    return torch.stack([part.reshape(table.shape) for part in parts], 2)
-
-
-def _difference(cube: Tensor, axis: int) -> Tensor:
-    """Return upper less lower half along an axis, at both places."""
-    lower, upper = cube.chunk(2, axis)
-    return (upper - lower).expand(cube.shape)
-
-
-def _mix(cube: Tensor, axis: int, keep: float) -> Tensor:
-    """Return ``keep`` of each value and the rest of its neighbour's along an axis."""
-    return keep * cube + (1 - keep) * cube.flip(axis)
-
-
-def _by_distance(cube: Tensor, axes: list[int], own: int, weights: Tensor) -> Tensor:
-    """Return sums over all corners of the other axes, weighted by Hamming distance."""
-    rings = [cube]  # rings[d]: sum of the values at distance d over the axes so far
-    for axis in axes:
-        if axis == own:
-            continue
-        moved = [ring.flip(axis) for ring in rings]
-        none = torch.zeros_like(cube)
-        rings = [a + b for a, b in zip([*rings, none], [none, *moved], strict=True)]
-    return torch.stack([w * ring for w, ring in zip(weights, rings, strict=True)]).sum(0)
+        pair = 1 / (distance + 1)
+    weight = torch.cat([pair.flip(0).cumsum(0).flip(0), torch.zeros(1).double()])
+    entry = torch.arange(1 << bits)
+    apart = entry[:, None] ^ entry
+    return weight[sum(apart >> bit & 1 for bit in range(bits))]

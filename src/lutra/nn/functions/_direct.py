@@ -7,8 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from lutra.nn.functions._base import Entries, TableFunction, slope_columns
-from lutra.nn.functions._bit_slopes import BitGradient, bit_slopes
+from lutra.nn._table_domain import operations
+from lutra.nn.functions._base import Entries, TableFunction
+from lutra.nn.functions._bit_slopes import BitGradient, bit_mixing
 
 __all__ = ["Direct", "Parametrisation"]
 
@@ -38,7 +39,7 @@ class Direct(TableFunction):
     parametrisation
         See above; ``gates`` needs two inputs.
     gradient, softness
-        What reaches the address bits, see `bit_slopes`.
+        What reaches the address bits, see `bit_mixing`.
     residual
         Begin by passing digit 0 on (conv. DiffLogicNet, NeurIPS 2024), instead of at random.
     generator
@@ -62,14 +63,13 @@ class Direct(TableFunction):
             raise ValueError(f"the 16 gates have two inputs, not {fan_in}")
         self.neurons = neurons
         self.parametrisation: Parametrisation = parametrisation
-        # Slopes are linear in the values: all of them are one matrix product.
-        slopes = bit_slopes(torch.eye(1 << fan_in), gradient, softness)
-        self.operator: Tensor
-        self.register_buffer(
-            "operator",
-            nn.functional.pad(slopes, (0, slope_columns(fan_in) - fan_in)).flatten(1),
-            persistent=False,
+        self.mixing: Tensor | None
+        mixing = (
+            None if gradient == "difference" else bit_mixing(fan_in, gradient, softness).float()
         )
+        self.register_buffer("mixing", mixing, persistent=False)
+        self.levels: Tensor
+        self.register_buffer("levels", torch.tensor([0.0, 1.0]), persistent=False)
         size = 16 if parametrisation == "gates" else 1 << fan_in
         weight = torch.empty(neurons, size)
         if parametrisation == "entries":
@@ -100,7 +100,7 @@ class Direct(TableFunction):
         with torch.no_grad():
             shifts = torch.arange(z.shape[1], device=z.device)[:, None]
             address = ((z > 0.5).long() << shifts).sum(1)
-            slopes = (values.detach() @ self.operator).view(*values.shape, -1)[:, :, : z.shape[1]]
+            slopes = self.slopes(Entries(self.levels, 1, z.shape[1]))[:, :, : z.shape[1]]
         read = _Read.apply(values, z, address, slopes)
         assert isinstance(read, Tensor)
         return read
@@ -113,8 +113,13 @@ class Direct(TableFunction):
     @torch.no_grad()
     def slopes(self, entries: Entries) -> Tensor:
         """Return what each entry sends back to digit f, in column f. Shape (n, E, row)."""
+        return operations(self.levels).differences(self.mixed(), self.levels, 1, entries.row)
+
+    @torch.no_grad()
+    def mixed(self) -> Tensor:
+        """Return values (n, E) whose differences between neighbours are `slopes`."""
         values = self.values()
-        return (values @ self.operator).view(*values.shape, entries.row)
+        return values if self.mixing is None else values @ self.mixing
 
     @torch.no_grad()
     def constrain(self) -> None:
