@@ -49,7 +49,8 @@ class Dataset:
     classes, features
         Their names.
     image
-        (height, width) where the features are the pixels of an image, row by row; else None.
+        (height, width) where the features are the pixels of an image, row by row, one colour plane
+        after the other; else None.
     source
         Where the data was found: a path or an address.
     more

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from lutra.data._cifar10 import load_cifar10
 from lutra.data._csv import load_csv
 from lutra.data._dataset import Dataset
 from lutra.data._jsc import load_jsc_cernbox, load_jsc_openml, load_jsc_pythia
@@ -19,6 +20,7 @@ __all__ = ["LOADERS", "load", "names"]
 
 LOADERS: dict[str, Callable[[Request], Table]] = {
     "mnist": load_mnist,
+    "cifar10": load_cifar10,
     "jsc-pythia": load_jsc_pythia,
     "jsc-openml": load_jsc_openml,
     "jsc-cernbox": load_jsc_cernbox,

@@ -20,19 +20,21 @@ class Teacher(nn.Module):
     features, classes
         Inputs and outputs.
     image
-        (height, width) where the features are pixels, row by row.
+        (height, width) where the features are pixels, row by row, one colour plane after the other.
     """
 
     def __init__(self, features: int, classes: int, image: tuple[int, int] | None) -> None:
         super().__init__()
         self.image, self.classes = image, classes
-        self.network = _mlp(features, classes) if image is None else _convolutions(image, classes)
+        self.network = (
+            _mlp(features, classes) if image is None else _convolutions(features, image, classes)
+        )
 
     def forward(self, raw: Tensor, noise: BitFlips | None = None) -> Tensor:
         """Return logits (batch, classes); there are no codes that noise could change."""
         del noise
         x = raw.float()
-        return self.network(x if self.image is None else x.view(-1, 1, *self.image))
+        return self.network(x if self.image is None else x.unflatten(1, (-1, *self.image)))
 
     @torch.no_grad()
     def codes(self, raw: Tensor) -> Tensor:
@@ -57,9 +59,10 @@ def _mlp(features: int, classes: int) -> nn.Sequential:
     return nn.Sequential(*layers, nn.Linear(features, classes))
 
 
-def _convolutions(image: tuple[int, int], classes: int) -> nn.Sequential:
-    layers: list[nn.Module] = [nn.BatchNorm2d(1)]
-    before, (height, width) = 1, image
+def _convolutions(features: int, image: tuple[int, int], classes: int) -> nn.Sequential:
+    height, width = image
+    before = features // (height * width)
+    layers: list[nn.Module] = [nn.BatchNorm2d(before)]
     for number, channels in enumerate(_CHANNELS):
         if number and min(height, width) > 1:
             layers.append(nn.MaxPool2d(2))

@@ -19,7 +19,7 @@ def augment(
     Parameters
     ----------
     raw
-        Pixels row by row, unsigned. Shape (batch, height * width).
+        Pixels row by row, one colour plane after the other, unsigned. Shape (batch, pixels).
     image
         (height, width).
     config
@@ -51,7 +51,7 @@ def augment(
         smooth *= config.elastic / smooth.std()
         pixels = torch.tensor([2 / width, 2 / height])
         grid = grid + smooth.permute(0, 2, 3, 1) * pixels
-    images = raw.view(batch, 1, height, width).float()
+    images = raw.view(batch, -1, height, width).float()
     warped = F.grid_sample(images, grid, align_corners=False)
     return warped.round().to(raw.dtype).view(batch, -1)
 

@@ -1,6 +1,7 @@
 """From a recipe to a trained model: encoder, learned mapping, sparse training."""
 
 import hashlib
+import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -168,6 +169,8 @@ def _with_gradients(model: LutModel, recipe: Recipe) -> LutModel:
 def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
     if data.image is None:
         raise ValueError("mapping.method = 'local' needs images")
+    if data.train.x.shape[1] > math.prod(data.image):
+        raise ValueError("mapping.method = 'local' needs images of one colour")
     draw, window, classes = generator(seed, "wiring"), recipe.mapping.window, len(data.classes)
     return partial(recipe.network.local_wiring, data.image, window, classes, draw)
 

@@ -1,0 +1,73 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lutra.data import load
+from lutra.errors import DataError
+
+from ..conftest import local
+
+
+@pytest.mark.skipif(not local("cifar10"), reason="needs the CIFAR-10 sheets")
+def test_real_cifar10(data_folder: Path) -> None:
+    data = load("cifar10", folder=data_folder, validation=5000)
+    assert (len(data.train), len(data.validation), len(data.test)) == (45_000, 5_000, 10_000)
+    assert (data.width, data.signed, data.image) == (8, False, (32, 32))
+    assert data.train.x.shape == (45_000, 3072)
+    assert data.features[1024 + 32] == "greenr1c0"
+    assert data.test.y[:5].tolist() == [3, 8, 8, 0, 6]
+    assert data.classes[3] == "cat"
+    assert np.bincount(data.test.y).tolist() == [1000] * 10
+    # An airplane's sky: a bright blue plane.
+    planes = data.train.x[data.train.y == 0].reshape(-1, 3, 1024).mean((0, 2))
+    assert planes[2] > planes[0]
+
+
+def binary(folder: Path, rows: int = 4) -> np.ndarray:
+    """Write tiny files of the binary version; returns the test file's rows."""
+    draw = np.random.default_rng(0)
+    folder = folder / "cifar10"
+    folder.mkdir()
+    names = [f"data_batch_{number}.bin" for number in range(1, 6)]
+    for name in [*names, "test_batch.bin"]:
+        content = draw.integers(0, 256, (rows, 3073)).astype(np.uint8)
+        content[:, 0] %= 10
+        content.tofile(folder / name)
+    return content
+
+
+def test_the_binary_version(tmp_path: Path) -> None:
+    last = binary(tmp_path)
+    data = load("cifar10", folder=tmp_path)
+    assert len(data.train) == 20
+    assert np.array_equal(data.test.x, last[:, 1:])
+    assert np.array_equal(data.test.y, last[:, 0])
+
+
+def test_what_is_wrong_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="binary version"):
+        load("cifar10", folder=tmp_path)
+    binary(tmp_path)
+    path = tmp_path / "cifar10" / "data_batch_3.bin"
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    with pytest.raises(DataError, match=r"data_batch_3.bin: 12291 bytes are not images"):
+        load("cifar10", folder=tmp_path)
+    path.write_bytes(b"\x0a" + content[1:])
+    with pytest.raises(DataError, match="label is not between 0 and 9"):
+        load("cifar10", folder=tmp_path)
+    path.unlink()
+    with pytest.raises(DataError, match=r"data_batch_3.bin: cannot be read"):
+        load("cifar10", folder=tmp_path)
+
+
+def test_damaged_sheets_are_named(tmp_path: Path) -> None:
+    folder = tmp_path / "cifar10"
+    folder.mkdir()
+    (folder / "cifar10_0.webp").write_bytes(b"RIFF")
+    with pytest.raises(DataError, match=r"labels.npz: not a readable npz"):
+        load("cifar10", folder=tmp_path)
+    np.savez(folder / "labels.npz", y_train=np.zeros(5, int), y_test=np.zeros(1, int))
+    with pytest.raises(DataError, match=r"cifar10_0.webp: not a readable image"):
+        load("cifar10", folder=tmp_path)
