@@ -11,6 +11,7 @@ from torch import Tensor
 
 __all__ = [
     "NormQuantise",
+    "add_rows",
     "address",
     "differences",
     "gather",
@@ -189,12 +190,16 @@ def gather(
     sample = gradient * direct.gather(1, addresses) + shared.gather(1, addresses)
     result = sample.new_zeros(features, addresses.shape[1])
     for digit in range(wires.shape[1]):
-        part = slopes[:, :, digit].gather(1, addresses) * sample
-        if part.is_cuda:  # sorts; index_add_ would use atomics
-            result.index_put_((wires[:, digit],), part, accumulate=True)
-        else:
-            result.index_add_(0, wires[:, digit], part)
+        add_rows(result, wires[:, digit], slopes[:, :, digit].gather(1, addresses) * sample)
     return result
+
+
+def add_rows(result: Tensor, index: Tensor, rows: Tensor) -> None:
+    """Add row i to row ``index[i]`` of the result, for one i after the other."""
+    if rows.is_cuda:  # sorts; index_add_ would use atomics
+        result.index_put_((index,), rows, accumulate=True)
+    else:
+        result.index_add_(0, index, rows)
 
 
 def _pack(codes: Tensor, wires: Tensor, bits: int) -> Tensor:
