@@ -141,6 +141,8 @@ def test_pooling_is_the_maximum_whose_gradient_is_shared(
 def test_squares_must_fill_the_image() -> None:
     with pytest.raises(ValueError, match="pool: an image of 4 x 5 has no whole squares of 2 x 2"):
         OrPool(1, 4, 5, 2, "pool")
+    with pytest.raises(ValueError, match="pool: squares of 5 x 5; a table has 16 inputs"):
+        OrPool(1, 5, 5, 5, "pool")
 
 
 def test_what_is_read_is_known() -> None:

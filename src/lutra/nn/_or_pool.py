@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from lutra.circuit import Builder, Code, Lut, Words
+from lutra.circuit import MAX_FAN_IN, Builder, Code, Lut, Words
 from lutra.nn._signal import Signal
 
 __all__ = ["OrPool"]
@@ -24,13 +24,15 @@ class OrPool(nn.Module):
     channels, height, width
         Of the image, whose features are in this order.
     side
-        Of a square; it divides height and width.
+        Of a square, 1 to 4; it divides height and width.
     name
         For the circuit.
     """
 
     def __init__(self, channels: int, height: int, width: int, side: int, name: str = "") -> None:
         super().__init__()
+        if side**2 > MAX_FAN_IN:
+            raise ValueError(f"{name}: squares of {side} x {side}; a table has {MAX_FAN_IN} inputs")
         if height % side or width % side:
             raise ValueError(
                 f"{name}: an image of {height} x {width} has no whole squares of {side} x {side}"
@@ -81,10 +83,11 @@ class _Share(torch.autograd.Function):
         codes, pooled = ctx.saved_tensors
         result = gradient.new_empty(codes.shape)
         inputs, outputs = _parts(codes, ctx.layer), _parts(result, ctx.layer)
-        greatest = [part.reshape(pooled.shape) == pooled for part in inputs]
-        share = gradient / reduce(torch.add, [mask.to(torch.uint8) for mask in greatest])
-        for part, mask in zip(outputs, greatest, strict=True):
-            part.copy_((share * mask).view(part.shape))
+        ones = reduce(torch.add, inputs)
+        share = gradient.reshape(ones.shape) / ones.where(ones > 0, len(inputs))
+        top = pooled.view(ones.shape)
+        for part, bits in zip(outputs, inputs, strict=True):
+            torch.mul(share, bits == top, out=part)
         return result, None, None, None
 
 

@@ -38,7 +38,7 @@ class Stage(BaseModel):
     stride: Small = 1
     padding: Annotated[int, Field(ge=0, le=64)] = 0
     """Rows and columns of zeros around the image."""
-    pool: Small = 2
+    pool: Annotated[int, Field(ge=1, le=4)] = 2
     """Side of the squares whose OR is taken; 1 for none."""
 
 
@@ -48,7 +48,7 @@ class ConvDiffLogicNet(DirectModel):
     What flows are rounded bits throughout, see `lutra.nn.families.DiffLogicNet`.
     """
 
-    mappings = ("random",)
+    mappings = ("random", "select")
 
     family: Literal["conv-difflogicnet"]
     stages: Annotated[list[Stage], Field(min_length=1, max_length=16)]
@@ -95,7 +95,7 @@ class ConvDiffLogicNet(DirectModel):
         if self.fan_in > features:
             raise ValueError(f"level0: fan-in {self.fan_in} exceeds {features} bits")
         for number, level in enumerate(self.levels(classes)):
-            wires = self.random_wiring(level, features, generator)
+            wires = _shuffled(self.random_wiring(level, features, generator), generator)
             layers.append(self.table_layer(f"level{number}", level, wires, generator))
             features = level.width
         return self.model(encoder, layers)
@@ -140,4 +140,10 @@ class ConvDiffLogicNet(DirectModel):
         taps = (chosen[:, :, None] * field + torch.arange(field)).flatten(1)
         leaves = self.fan_in ** (stage.depth - 1)
         drawn = [balanced_wiring(leaves, self.fan_in, own * field, generator) for _ in taps]
-        return torch.cat([row[wires] for row, wires in zip(taps, drawn, strict=True)])
+        wires = torch.cat([row[wires] for row, wires in zip(taps, drawn, strict=True)])
+        return _shuffled(wires, generator)
+
+
+def _shuffled(wires: Tensor, generator: torch.Generator) -> Tensor:
+    """Return every row in random order, lest residual tables pass on the first features alone."""
+    return wires.gather(1, torch.rand(wires.shape, generator=generator).argsort(1))
