@@ -62,6 +62,7 @@ class Direct(TableFunction):
             raise ValueError(f"the 16 gates have two inputs, not {fan_in}")
         self.neurons = neurons
         self.parametrisation: Parametrisation = parametrisation
+        self.gradient: BitGradient = gradient
         # Slopes are linear in the values: all of them are one matrix product.
         slopes = bit_slopes(torch.eye(1 << fan_in), gradient, softness)
         self.operator: Tensor
@@ -114,6 +115,8 @@ class Direct(TableFunction):
     def slopes(self, entries: Entries) -> Tensor:
         """Return what each entry sends back to digit f, in column f. Shape (n, E, row)."""
         values = self.values()
+        if self.gradient == "difference":
+            return self.differences(entries.all, values)
         return (values @ self.operator).view(*values.shape, entries.row)
 
     @torch.no_grad()
@@ -152,13 +155,11 @@ def _gates() -> Tensor:
 
 def _walsh(weight: Tensor) -> Tensor:
     """Return ``sum_s w_s (-1)**popcount(s & e)`` for every entry e: the Walsh transform, (n, E)."""
-    result, size = weight, 1
-    while size < weight.shape[1]:
-        pairs = result.view(len(weight), -1, 2, size)
-        lower, upper = pairs.unbind(2)
-        result = torch.stack([lower + upper, lower - upper], 2).view(weight.shape)
-        size *= 2
-    return result
+    entry = torch.arange(weight.shape[1], device=weight.device)
+    parity = entry[:, None] & entry
+    for shift in (4, 2, 1):
+        parity = parity ^ parity >> shift
+    return weight @ (1 - 2 * (parity & 1)).to(weight)
 
 
 def _passing(parametrisation: Parametrisation, first: Tensor) -> Tensor:
