@@ -389,6 +389,9 @@ _FAMILIES: dict[str, type[FamilyModel] | type[TreeLut] | type[Bthowen]] = {
 def _known_keys(path: list[str], family: str | None) -> list[str]:
     section: Any = Recipe
     for part in path:
+        if part.isdecimal():  # one of a list
+            section = get_args(section)[0]
+            continue
         known = section.model_fields[part].annotation
         section = _FAMILIES[family] if family and part == "model" else known
     return list(section.model_fields)

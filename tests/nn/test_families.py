@@ -15,7 +15,7 @@ from lutra.circuit import load as load_circuit
 from lutra.circuit import save as save_circuit
 from lutra.data import Dataset, Split
 from lutra.errors import RecipeError
-from lutra.nn import LutModel, TableLayer
+from lutra.nn import ConvLayer, LutModel, TableLayer
 from lutra.nn.functions import Polynomial
 from lutra.recipe import Recipe, parse_recipe
 from lutra.train import build, train
@@ -57,6 +57,13 @@ BITS = {"thresholds": 2, "hidden_layers": [60], "votes": 4}
 SINGLE |= {
     "dwn": {**BITS, "fan_in": 4, "parametrisation": "walsh"},
     "difflogicnet": {**BITS, "residual": True},
+    "conv-difflogicnet": {
+        **BITS,
+        "stages": [
+            {"kernels": 6, "side": 4, "depth": 2, "stride": 3, "pool": 3},
+            {"kernels": 8, "padding": 1, "pool": 1},
+        ],
+    },
 }
 MODELS = {name: {"family": name, **parameters} for name, parameters in SINGLE.items()}
 ENSEMBLES = {
@@ -262,3 +269,31 @@ def test_a_degree_of_too_many_monomials_is_refused() -> None:
     assert Polynomial(1, 6, 4).monomial_weight.shape == (1, 209)
     with pytest.raises(ValueError, match="degree 12 at fan-in 16 makes 30,421,754 monomials"):
         Polynomial(1, 16, 12)
+
+
+def test_convolutions_say_what_does_not_fit(small_mnist: Dataset, pixels: Dataset) -> None:
+    model = MODELS["conv-difflogicnet"]
+    stage = model["stages"][0]
+    for change, message in (
+        ({"fan_in": 3}, "16 gates have two inputs, not 3"),
+        ({"ensemble": {"members": 2}}, "conv-difflogicnet has one member"),
+        ({"stages": [{**stage, "side": 29}]}, "conv0: a receptive field of side 29 exceeds"),
+        ({"stages": [{**stage, "pool": 4}]}, "conv0_pool: an image of 9 x 9 has no whole"),
+        ({"stages": [{**stage, "side": 1, "channels": 1}]}, "conv0: kernels of fan-in 2 over 1 "),
+        ({"stages": [{"kernels": 1, "side": 28, "pool": 1}]}, "level0: fan-in 2 exceeds 1 bits"),
+        ({"stages": [{**stage, "kernel": 4}]}, "unknown key 'model.stages.0.kernel'.*'kernels'"),
+    ):
+        with pytest.raises(RecipeError, match=message):
+            build(recipe({**model, **change}), small_mnist, 0)
+    with pytest.raises(RecipeError, match="needs images"):
+        build(recipe(model), pixels, 0)
+
+
+def test_a_convolution_reads_few_channels_evenly(small_mnist: Dataset) -> None:
+    content = {**MODELS["conv-difflogicnet"], "fan_in": 4, "parametrisation": "walsh"}
+    content["stages"] = [{"kernels": 12, "side": 4, "depth": 2, "channels": 1, "pool": 1}]
+    first = build(recipe(content), small_mnist, 0).levels[0]
+    assert isinstance(first, ConvLayer)
+    wires = first.levels[0].wires.view(12, 16)
+    assert wires.sort(1).values.diff(dim=1).eq(1).all()  # every tap of the one channel, once
+    assert (wires[:, 0] // 16).bincount().tolist() == [6, 6]

@@ -2,6 +2,7 @@
 
 from lutra.nn._adder import Adder
 from lutra.nn._binary_layer import BinaryLayer
+from lutra.nn._conv_layer import ConvLayer, patches
 from lutra.nn._dense import DenseLayer
 from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder, LearnedEncoder, UniformEncoder
@@ -9,6 +10,7 @@ from lutra.nn._head import GroupSum
 from lutra.nn._model import LutModel
 from lutra.nn._noise import BitFlips
 from lutra.nn._norm import BatchNorm
+from lutra.nn._or_pool import OrPool
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
 from lutra.nn._table_layer import TableLayer
@@ -22,6 +24,7 @@ __all__ = [
     "BatchNorm",
     "BinaryLayer",
     "BitFlips",
+    "ConvLayer",
     "DenseLayer",
     "Direct",
     "Distribution",
@@ -31,6 +34,7 @@ __all__ = [
     "InputEncoder",
     "LearnedEncoder",
     "LutModel",
+    "OrPool",
     "Polynomial",
     "Quantiser",
     "Signal",
@@ -42,6 +46,7 @@ __all__ = [
     "UniformEncoder",
     "balanced_wiring",
     "local_wiring",
+    "patches",
     "random_wiring",
     "thermometer",
     "tree_wiring",

@@ -10,14 +10,17 @@ from lutra.circuit import Builder, Circuit
 from lutra.errors import CircuitError
 from lutra.nn._adder import Adder
 from lutra.nn._binary_layer import BinaryLayer
+from lutra.nn._conv_layer import ConvLayer
 from lutra.nn._dense import DenseLayer
 from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._head import GroupSum
 from lutra.nn._noise import BitFlips
+from lutra.nn._or_pool import OrPool
 from lutra.nn._signal import Signal
 from lutra.nn._table_domain import operations
 from lutra.nn._table_layer import TableLayer
+from lutra.nn.functions import TableFunction
 
 __all__ = ["Layer", "LutModel"]
 
@@ -26,7 +29,8 @@ _FIRST_PRICE = 1e-6
 _PRICE_RATE = 0.01
 """Relative change of the price per step and relative excess."""
 
-Layer = TableLayer | Adder | EdgeLayer | DenseLayer | BinaryLayer
+Lowered = TableLayer | Adder | EdgeLayer | BinaryLayer | ConvLayer | OrPool
+Layer = Lowered | DenseLayer
 
 
 class LutModel(nn.Module):
@@ -82,11 +86,9 @@ class LutModel(nn.Module):
     @torch.no_grad()
     def constrain(self) -> None:
         """Bring the parameters back within their bounds after a step."""
-        for level in self.levels:
-            if isinstance(level, TableLayer):
-                level.function.constrain()
-            elif isinstance(level, BinaryLayer):
-                level.constrain()
+        for part in self.levels.modules():
+            if isinstance(part, TableFunction | BinaryLayer):
+                part.constrain()
 
     @property
     def estimated_lut6(self) -> int | None:
@@ -116,12 +118,9 @@ class LutModel(nn.Module):
     def check_wires(self) -> None:
         """Raise ValueError where a level reads a feature that does not exist."""
         for number, (level, features) in enumerate(zip(self.levels, self.features(), strict=True)):
-            if isinstance(level, TableLayer):
-                outside = (level.wires < 0) | (level.wires >= features)
-                if outside.any():
-                    raise ValueError(
-                        f"level {number} reads feature {int(level.wires[outside][0])} of {features}"
-                    )
+            if isinstance(level, TableLayer | ConvLayer):
+                for outside in level.outside(features).tolist():
+                    raise ValueError(f"level {number} reads feature {outside} of {features}")
 
     @property
     def tables_alone(self) -> bool:
@@ -168,8 +167,10 @@ class LutModel(nn.Module):
 
         The training mode of every sub-module is as before afterwards.
         """
-        # Each part enumerates the tables once; a dense twin holds N values per node and sample.
-        batch = 8192 if self.tables_alone else 512
+        # Each part enumerates the tables once; a dense twin holds N values per node and sample,
+        # a convolution as many codes as it has positions.
+        whole = not any(isinstance(level, DenseLayer | ConvLayer) for level in self.levels)
+        batch = 8192 if whole else 512
         modes = [(module, module.training) for module in self.modules()]
         self.train(False)
         try:
@@ -192,15 +193,14 @@ class LutModel(nn.Module):
         """
         encoder = self.encoder
         builder = Builder(encoder.inputs, encoder.width, encoder.signed, features)
-        first = self.levels[0]
-        read = (
-            first.wires.unique() if isinstance(first, TableLayer) else torch.arange(encoder.outputs)
-        )
+        first, read = self.levels[0], torch.arange(encoder.outputs)
+        if isinstance(first, TableLayer | ConvLayer):
+            read = first.read
         words, values = encoder.lower(builder, read.cpu().numpy())
         for number, level in enumerate(self.levels):
             if isinstance(level, DenseLayer):
                 raise CircuitError(f"{name}: level {number} has no tables, it is a dense twin")
-            assert isinstance(level, TableLayer | Adder | EdgeLayer | BinaryLayer)
+            assert isinstance(level, Lowered)
             words, values = level.lower(builder, words, values)
         last = self.levels[-1]
         if isinstance(last, TableLayer):

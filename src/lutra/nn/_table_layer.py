@@ -80,6 +80,15 @@ class TableLayer(nn.Module):
         """Entries per table, E."""
         return 1 << (self.wires.shape[1] * self.bits)
 
+    @property
+    def read(self) -> Tensor:
+        """Features that are read, ascending."""
+        return self.wires.unique()
+
+    def outside(self, features: int) -> Tensor:
+        """Return what is read beyond so many features, which do not exist."""
+        return self.wires[(self.wires < 0) | (self.wires >= features)]
+
     def forward(self, x: Signal) -> Signal:
         """Evaluate in the table domain."""
         run, quantiser = operations(x.levels), self.quantiser
@@ -135,16 +144,29 @@ class TableLayer(nn.Module):
         values = self.norm.normalise(table, self.norm.mean, self.norm.variance)
         return self.quantiser(values)[1].long()
 
-    def lower(self, builder: Builder, words: Words, levels: Tensor) -> tuple[Words, Tensor]:
+    def lower(
+        self, builder: Builder, words: Words, levels: Tensor, positions: int = 1
+    ) -> tuple[Words, Tensor]:
         """Append this layer's tables to a circuit.
+
+        Parameters
+        ----------
+        words
+            Of every feature, at each of its positions.
+        levels
+            Real value of every input code.
+        positions
+            Where the same tables stand.
 
         Returns
         -------
-        The output codes as words, and the real value of every output code.
+        The output codes as words, at every position, and the real value of every output code.
         """
-        wires = words.bits[self.wires.cpu().numpy()].reshape(len(self.wires), -1)
+        wires = self.wires.cpu().numpy()[:, None] * positions + np.arange(positions)[:, None]
+        wires = words.bits[wires].reshape(len(self.wires) * positions, -1)
         quantiser = self.quantiser
         table = pack_tables(self.tables(levels).cpu().numpy(), quantiser.bits)
+        table = table.repeat(positions, axis=0)
         code = Code(quantiser.bits, quantiser.q_min, float(quantiser.step.detach()))
         op = Lut(np.ascontiguousarray(wires), table, self.name, code)
         return builder.add(op, quantiser.bits), quantiser.levels

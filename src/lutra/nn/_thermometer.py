@@ -56,10 +56,19 @@ class ThermometerEncoder(InputEncoder):
         Raw words, (features, T).
     width, signed
         The raw word.
+    image
+        (height, width) where the features are pixels: every channel's, row by row.
     """
 
-    def __init__(self, thresholds: Tensor, width: int, signed: bool) -> None:
+    def __init__(
+        self,
+        thresholds: Tensor,
+        width: int,
+        signed: bool,
+        image: tuple[int, int] | None = None,
+    ) -> None:
         super().__init__(len(thresholds), width, signed, 1)
+        self.image = image
         self.limits: Tensor
         self.register_buffer("limits", thresholds.to(torch.int32).contiguous())
         self._levels: Tensor

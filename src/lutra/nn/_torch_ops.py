@@ -11,6 +11,7 @@ from torch import Tensor
 
 __all__ = [
     "NormQuantise",
+    "add_rows",
     "address",
     "differences",
     "gains",
@@ -221,11 +222,7 @@ def gather(
     slopes = _rows(slopes, wires.shape[1])
     result = sample.new_zeros(features, addresses.shape[1])
     for digit in range(wires.shape[1]):
-        part = slopes[:, :, digit].gather(1, addresses) * sample
-        if part.is_cuda:  # sorts; index_add_ would use atomics
-            result.index_put_((wires[:, digit],), part, accumulate=True)
-        else:
-            result.index_add_(0, wires[:, digit], part)
+        add_rows(result, wires[:, digit], slopes[:, :, digit].gather(1, addresses) * sample)
     return result
 
 
@@ -265,6 +262,14 @@ def _rows(slopes: Tensor, fan_in: int) -> Tensor:
     if slopes.dim() == 3:
         return slopes
     return differences(slopes, slopes.new_tensor([0.0, 1.0]), 1, fan_in)
+
+
+def add_rows(result: Tensor, index: Tensor, rows: Tensor) -> None:
+    """Add row i to row ``index[i]`` of the result, for one i after the other."""
+    if rows.is_cuda:  # sorts; index_add_ would use atomics
+        result.index_put_((index,), rows, accumulate=True)
+    else:
+        result.index_add_(0, index, rows)
 
 
 def _pack(codes: Tensor, wires: Tensor, bits: int) -> Tensor:

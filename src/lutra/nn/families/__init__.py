@@ -10,6 +10,7 @@ from lutra.nn.families._fully_connected import FullyConnectedModel
 from lutra.nn.families._levels import Level
 from lutra.nn.families._quantised import QuantisedModel
 from lutra.nn.families.amigolut import Ensemble
+from lutra.nn.families.conv_difflogicnet import ConvDiffLogicNet
 from lutra.nn.families.difflogicnet import DiffLogicNet
 from lutra.nn.families.dwn import Dwn
 from lutra.nn.families.finn import Finn
@@ -20,6 +21,7 @@ from lutra.nn.families.neuralut_assemble import NeuraLutAssemble
 from lutra.nn.families.polylut import PolyLut, PolyLutAdd
 
 __all__ = [
+    "ConvDiffLogicNet",
     "DiffLogicNet",
     "DirectModel",
     "Dwn",
@@ -48,7 +50,8 @@ Family = Annotated[
     | Kan
     | Finn
     | Dwn
-    | DiffLogicNet,
+    | DiffLogicNet
+    | ConvDiffLogicNet,
     Field(discriminator="family"),
 ]
 """Any family's parameters; ``family`` tells which."""

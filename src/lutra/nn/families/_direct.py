@@ -58,16 +58,22 @@ class DirectModel(FamilyModel):
         if copies > 1:
             raise ValueError("model.ensemble.inputs = 'own': thermometers have nothing to learn")
         limits = thermometer(torch.from_numpy(data.train.x), self.thresholds, self.distribution)
-        return ThermometerEncoder(limits, data.width, data.signed)
+        return ThermometerEncoder(limits, data.width, data.signed, data.image)
 
     def layers(
         self, name: str, level: Level, wires: Tensor, generator: torch.Generator
     ) -> list[Layer]:
         """Return the one layer of a level."""
+        return [self.table_layer(name, level, wires, generator)]
+
+    def table_layer(
+        self, name: str, level: Level, wires: Tensor, generator: torch.Generator
+    ) -> TableLayer:
+        """Return a layer of tables without norms, see `FamilyModel.layers`."""
         quantiser = Quantiser(1, signed=False, threshold=1.0)
         quantiser.threshold.requires_grad_(False)
         function = self.function(level, generator)
-        return [TableLayer(wires, 1, function, quantiser, name, norm=False)]
+        return TableLayer(wires, 1, function, quantiser, name, norm=False)
 
     def model(self, encoder: InputEncoder, layers: Sequence[Layer]) -> LutModel:
         """Return encoder and layers as a model whose logits are counts by temperature."""

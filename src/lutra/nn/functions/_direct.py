@@ -157,13 +157,11 @@ def _gates() -> Tensor:
 
 def _walsh(weight: Tensor) -> Tensor:
     """Return ``sum_s w_s (-1)**popcount(s & e)`` for every entry e: the Walsh transform, (n, E)."""
-    result, size = weight, 1
-    while size < weight.shape[1]:
-        pairs = result.view(len(weight), -1, 2, size)
-        lower, upper = pairs.unbind(2)
-        result = torch.stack([lower + upper, lower - upper], 2).view(weight.shape)
-        size *= 2
-    return result
+    entry = torch.arange(weight.shape[1], device=weight.device)
+    parity = entry[:, None] & entry
+    for shift in (4, 2, 1):
+        parity = parity ^ parity >> shift
+    return weight @ (1 - 2 * (parity & 1)).to(weight)
 
 
 def _passing(parametrisation: Parametrisation, first: Tensor) -> Tensor:
