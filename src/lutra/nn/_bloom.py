@@ -76,6 +76,17 @@ class BloomFilters(nn.Module):
         return (self(bits) + len(self.order)).long() // 2
 
     @torch.no_grad()
+    def weigh(self, bits: Tensor, weights: Tensor) -> Tensor:
+        """Return every filter's answers to samples, times weights (batch, classes), added up.
+
+        Shape (n, classes).
+        """
+        run = operations(self.entries)
+        addresses = run.hash_bits(bits, self.order, self.words)
+        sums = run.bloom_backward(weights, self.entries, addresses, None)
+        return torch.where(self.entries >= 0, sums, -sums).sum(1)
+
+    @torch.no_grad()
     def constrain(self) -> None:
         """Keep entries where their gradients pass."""
         self.entries.clamp_(-1, 1)
