@@ -33,6 +33,7 @@ LARGE = {
     "polylut-add2-jsc-xl",
     "polylut-jsc-xl",
     "uleen-mnist-l",
+    "uleen-mnist-m",
 }
 """Tables of many megabits, or unpruned edges by ten thousands: minutes in a simulator."""
 NETWORKS, OTHERS = [], []
