@@ -19,6 +19,7 @@ from lutra.report import published
 from lutra.train import build, check, train
 from lutra.trees import TreeLut
 from lutra.verify import verify_rtl
+from lutra.weightless import Uleen
 
 from .conftest import local
 
@@ -31,6 +32,8 @@ LARGE = {
     "logicnets-jsc-l",
     "polylut-add2-jsc-xl",
     "polylut-jsc-xl",
+    "uleen-mnist-l",
+    "uleen-mnist-m",
 }
 """Tables of many megabits, or unpruned edges by ten thousands: minutes in a simulator."""
 NETWORKS, OTHERS = [], []
@@ -78,14 +81,15 @@ def test_contract(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", OTHERS)
 def test_contract_of_what_is_no_network(path: Path, tmp_path: Path) -> None:
-    """Trained on some rows, forests for some rounds."""
+    """Trained on some rows, for some rounds or epochs."""
     recipe = load_recipe(path)
     whole = data(recipe.data.name, recipe.data.width, recipe.data.clip)
     check(recipe, whole, 1)
-    few = {"estimators": 5} if isinstance(recipe.model, TreeLut) else {}
-    model = recipe.model.model_copy(update=few)
+    few = {TreeLut: {"estimators": 5}, Uleen: {"tune_epochs": 1}}
+    model = recipe.model.model_copy(update=few.get(type(recipe.model), {}))
+    short = recipe.train.model_copy(update={"epochs": 1})
     part = replace(whole, train=Split(whole.train.x[:2000], whole.train.y[:2000]))
-    trained = train(recipe.model_copy(update={"model": model}), part, 1, tmp_path)
+    trained = train(recipe.model_copy(update={"model": model, "train": short}), part, 1, tmp_path)
     bare, hardware = trained.lower(recipe.name, whole.classes, whole.features), recipe.hardware
     circuit = pipeline(
         bare, hardware.register_every, hardware.register_encoder, hardware.register_sums

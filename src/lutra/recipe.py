@@ -24,7 +24,7 @@ from lutra.nn.families import (
     NeuraLutAssemble,
 )
 from lutra.trees import TreeLut
-from lutra.weightless import Bthowen
+from lutra.weightless import Bthowen, Uleen
 
 __all__ = [
     "AugmentConfig",
@@ -199,6 +199,15 @@ _APART: Any = {"description": ..., "hardware": ..., "name": ..., "published": ..
 }
 """What training does not depend on, and the place of a file whose content it depends on."""
 
+_OTHERS = TreeLut | Bthowen | Uleen
+"""What is not a network of tables."""
+_USED = {
+    TreeLut: {"select", "seed"},
+    Bthowen: {"seed"},
+    Uleen: set(TrainConfig.model_fields) - {"weight_decay", "input_gradient", "flips", "distill"},
+}
+"""What of [train] these have a use for."""
+
 
 class Recipe(_Section):
     """Everything that a run needs to know."""
@@ -207,15 +216,15 @@ class Recipe(_Section):
     description: str = ""
     published: PublishedConfig | None = None
     data: DataConfig = DataConfig()
-    model: Annotated[Family | TreeLut | Bthowen, Field(discriminator="family")]
+    model: Annotated[Family | TreeLut | Bthowen | Uleen, Field(discriminator="family")]
     mapping: MappingConfig = MappingConfig()
     train: TrainConfig = TrainConfig()
     hardware: HardwareConfig = HardwareConfig()
 
     @model_validator(mode="after")
     def _check(self) -> "Recipe":
-        if isinstance(self.model, TreeLut | Bthowen):
-            used = {"select", "seed"} if isinstance(self.model, TreeLut) else {"seed"}
+        if isinstance(self.model, _OTHERS):
+            used = _USED[type(self.model)]
             _check_unused(self.model.family, self.mapping, self.train, used)
         else:
             _check_network(self.model, self.mapping, self.train)
@@ -224,7 +233,7 @@ class Recipe(_Section):
     @property
     def network(self) -> Family:
         """The model of a recipe that is known to train a network."""
-        assert not isinstance(self.model, TreeLut | Bthowen)
+        assert not isinstance(self.model, _OTHERS)
         return self.model
 
     @property
@@ -380,9 +389,9 @@ def _explain(problem: Any) -> str:
     return f"{where}: {message}{shown}"
 
 
-_FAMILIES: dict[str, type[FamilyModel] | type[TreeLut] | type[Bthowen]] = {
+_FAMILIES: dict[str, type[FamilyModel] | type[TreeLut] | type[Bthowen] | type[Uleen]] = {
     get_args(kind.model_fields["family"].annotation)[0]: kind
-    for kind in (*get_args(get_args(Family)[0]), TreeLut, Bthowen)
+    for kind in (*get_args(get_args(Family)[0]), TreeLut, Bthowen, Uleen)
 }
 
 

@@ -170,6 +170,34 @@ def test_skip_mlp_equals_torch(shape: dict[str, Any], hidden: int, skip: bool) -
     close(function.slopes(entries)[..., digits], reference)
 
 
+@given(
+    st.integers(1, 9), st.integers(1, 12), st.integers(1, 3), st.integers(1, 9), st.integers(1, 40),
+    st.booleans(), st.integers(0, 999),
+)  # fmt: skip
+def test_bloom_filters_equal_torch(
+    filters: int, size: int, hashes: int, address_bits: int, classes: int, drop: bool, seed: int
+) -> None:
+    draw = torch.Generator().manual_seed(seed)
+
+    def whole(low: int, high: int, *shape: int) -> Tensor:
+        return torch.randint(low, high, shape, generator=draw)
+
+    bits = whole(0, 2, 20, 70).to(torch.uint8)
+    hashing = bits, whole(0, 20, filters, size), whole(0, 1 << address_bits, hashes, size)
+    plain = torch_ops.hash_bits(*hashing)
+    addresses = native_ops.hash_bits(*hashing)
+    assert torch.equal(addresses.long(), plain)
+    entries = whole(-3, 3, filters, 1 << address_bits, classes).float()  # many are equal
+    heard = whole(0, 2, filters, 70).to(torch.uint8) if drop else None
+    sums = native_ops.bloom(entries, addresses, heard)
+    assert torch.equal(sums, torch_ops.bloom(entries, plain, heard))
+    gradient = whole(-9, 9, 70, classes).float()  # whose sums are exact
+    ours = native_ops.bloom_backward(gradient, entries, addresses, heard)
+    assert torch.equal(ours, torch_ops.bloom_backward(gradient, entries, plain, heard))
+    with pytest.raises(IndexError, match="outside of its filter"):
+        native_ops.bloom(entries, addresses | (1 << address_bits), heard)
+
+
 def step(threads: int) -> list[Tensor]:
     """One forward and backward pass of two layers; every result of it."""
     assert native is not None

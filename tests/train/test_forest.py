@@ -16,8 +16,8 @@ from lutra.data import Dataset
 from lutra.errors import CheckpointError, LutraError, ModelError, RecipeError
 from lutra.recipe import Recipe, load_recipe, parse_recipe
 from lutra.train import check, restore, train
-from lutra.train._forest import ForestModel
-from lutra.trees import Features, quantise, read_model
+from lutra.train._trained import NumpyModel
+from lutra.trees import Features, IntegerForest, quantise, read_model
 from lutra.verify import verify_rtl
 
 BOOSTING = {
@@ -34,6 +34,11 @@ BOOSTING = {
 def recipe(*, select: str = "last", **model: Any) -> Recipe:
     content = {"name": "forest", "model": {"family": "treelut", **(model or BOOSTING)}}
     return parse_recipe({**content, "train": {"select": select}})
+
+
+def forest(model: object) -> IntegerForest:
+    assert isinstance(model, NumpyModel) and isinstance(model.source, IntegerForest)
+    return model.source
 
 
 def test_a_forest_learns_and_its_circuit_is_exact(small_mnist: Dataset, tmp_path: Path) -> None:
@@ -59,8 +64,7 @@ def test_quantising_the_finished_forest_gives_it_unchanged(
 ) -> None:
     """Leaves lie on the grid that the published way finds, the first round's widest tree on all."""
     model = train(recipe(**BOOSTING | {"tree_bits": 3}), small_mnist, 0, tmp_path)
-    assert isinstance(model, ForestModel)
-    widest = [int(tree.value.max()) for tree in model.forest.trees]
+    widest = [int(tree.value.max()) for tree in forest(model).trees]
     assert max(widest) == max(widest[:10]) == 7
 
 
@@ -103,11 +107,10 @@ def test_a_finished_training_is_kept_and_restored(small_mnist: Dataset, tmp_path
 
 def test_the_best_round_is_kept(small_mnist: Dataset, tmp_path: Path) -> None:
     model = train(recipe(select="best", **BOOSTING), small_mnist, 0, tmp_path)
-    assert isinstance(model, ForestModel)
     rows = [json.loads(line) for line in (tmp_path / "train.jsonl").read_text().splitlines()]
     accuracies = [row["val_accuracy"] for row in rows]
     assert len(accuracies) == 12
-    assert len(model.forest.trees) == 10 * (1 + int(np.argmax(accuracies)))
+    assert len(forest(model).trees) == 10 * (1 + int(np.argmax(accuracies)))
 
 
 def test_a_model_from_elsewhere(small_mnist: Dataset, tmp_path: Path) -> None:

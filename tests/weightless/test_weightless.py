@@ -36,6 +36,19 @@ def test_a_filter_counts_what_it_sees_and_never_too_low() -> None:
                 assert counts[at, label, number] >= (own == tuple_).all(1).sum()
 
 
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(0, 60), st.integers(0, 999))
+def test_learning_is_sample_by_sample(classes: int, hashes: int, samples: int, seed: int) -> None:
+    draw = np.random.default_rng(seed)
+    seen, labels = draw.integers(0, 6, (samples, 3, hashes)), draw.integers(0, classes, samples)
+    filters, counters = CountingFilters(classes, 3, 6), np.zeros((classes, 3, 6), int)
+    filters.learn(seen, labels)
+    for row, label in zip(seen, labels, strict=True):
+        for number, own in enumerate(row):
+            least = counters[label, number, own].min()
+            counters[label, number, own[counters[label, number, own] == least]] += 1
+    assert np.array_equal(filters.counters, counters)
+
+
 def test_conservative_update_leaves_greater_counters() -> None:
     filters = CountingFilters(1, 1, 4)
     filters.learn(np.array([[[0, 1]]] * 3 + [[[1, 2]]]), np.zeros(4, np.int64))

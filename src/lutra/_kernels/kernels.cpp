@@ -2,6 +2,7 @@
 // Nothing with external linkage may come from here but the table at the end: an inline function
 // of the standard library, compiled for a newer machine, could otherwise be linked for all.
 
+#include "bloom.h"
 #include "differences.h"
 #include "gains.h"
 #include "kernels.h"
@@ -32,6 +33,9 @@ const Kernels portable = {
     skip_mlp,
     skip_mlp_slopes,
     skip_mlp_backward,
+    hash,
+    bloom,
+    bloom_backward,
 };
 
 }  // namespace lutra

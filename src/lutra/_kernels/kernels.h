@@ -112,6 +112,23 @@ struct SkipMlpBackward {
     float *hidden_weight, *hidden_bias, *output_weight, *skip_weight;  // out, as above
 };
 
+// Parities of bits: an address is the XOR of the words of the bits that are 1.
+struct Hash {
+    const uint8_t *bits;           // [features, B], 0 or 1
+    const int64_t *order;          // [n, t], the bits that filter n reads
+    const uint16_t *words;         // [hashes, t]
+    size_t batch, tuple, hashes;
+    uint16_t *addresses;           // out [n, hashes, B]
+};
+
+// n filters of E entries per class. A sample's answer is the sign of its least entry.
+struct Bloom {
+    const float *entries;          // [n, E, classes]
+    const uint16_t *addresses;     // [n, hashes, B], below E
+    const uint8_t *heard;          // [n, B], 0 where an answer does not count; or null
+    size_t filters, hashes, batch, size, classes;  // n and E among them
+};
+
 struct Kernels {
     const char *name;
     void (*transpose)(const Transpose &, size_t begin, size_t end);  // a range of columns
@@ -126,6 +143,12 @@ struct Kernels {
     void (*skip_mlp)(const SkipMlp &, float *table, size_t begin, size_t end);
     void (*skip_mlp_slopes)(const SkipMlp &, float *rows, size_t row, size_t begin, size_t end);
     void (*skip_mlp_backward)(const SkipMlpBackward &, size_t begin, size_t end);
+    void (*hash)(const Hash &, size_t begin, size_t end);
+    // Sums of answers [B, classes], for a range of samples.
+    void (*bloom)(const Bloom &, float *sums, size_t begin, size_t end);
+    // What the gradient of the sums [B, classes] is of the entries, [n, E, classes].
+    void (*bloom_backward)(const Bloom &, const float *gradient, float *result, size_t begin,
+                           size_t end);
 };
 
 extern const Kernels portable;

@@ -1,6 +1,7 @@
 // Python's way to the kernels. Arrays come as plain addresses: no link against torch, and no
 // conversion that would cost more than a small kernel. The callers in lutra.nn check them.
 
+#include <algorithm>
 #include <cstring>
 
 #include <nanobind/nanobind.h>
@@ -85,6 +86,17 @@ SkipMlp skip_mlp(uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bia
     return {at<const float>(levels), at<const float>(hidden_weight), at<const float>(hidden_bias),
             at<const float>(output_weight), at<const float>(skip_weight), fan_in, hidden,
             size_t(1) << (fan_in * bits), bits};
+}
+
+Bloom checked_bloom(uintptr_t entries, uintptr_t addresses, uintptr_t heard, size_t filters,
+                    size_t hashes, size_t batch, size_t size, size_t classes) {
+    const Bloom a{at<const float>(entries), at<const uint16_t>(addresses),
+                  at<const uint8_t>(heard), filters, hashes, batch, size, classes};
+    uint16_t greatest = 0;
+    for (size_t i = 0; i < filters * hashes * batch; ++i)
+        greatest = std::max(greatest, a.addresses[i]);
+    if (greatest >= size) throw nb::index_error("an address leads outside of its filter");
+    return a;
 }
 
 // Large tensors come and go every step; returning their pages to the system each time costs more
@@ -265,4 +277,33 @@ NB_MODULE(_native, m) {
                   chosen->skip_mlp_backward(a, begin, end);
               });
           });
+
+    m.def("hash", [](uintptr_t bits, uintptr_t order, uintptr_t words, size_t filters,
+                     size_t features, size_t batch, size_t tuple, size_t hashes,
+                     uintptr_t addresses) {
+        const Hash h{at<const uint8_t>(bits), at<const int64_t>(order), at<const uint16_t>(words),
+                     batch, tuple, hashes, at<uint16_t>(addresses)};
+        check_wires(h.order, filters * tuple, features);
+        over(filters, tuple * hashes * batch / 16,
+             [&](size_t begin, size_t end) { chosen->hash(h, begin, end); });
+    });
+
+    m.def("bloom", [](uintptr_t entries, uintptr_t addresses, uintptr_t heard, size_t filters,
+                      size_t hashes, size_t batch, size_t size, size_t classes, uintptr_t sums) {
+        const Bloom a =
+            checked_bloom(entries, addresses, heard, filters, hashes, batch, size, classes);
+        over(batch, filters * (hashes + 1) * classes / 4, [&](size_t begin, size_t end) {
+            chosen->bloom(a, at<float>(sums), begin, end);
+        }, 16);
+    });
+
+    m.def("bloom_backward", [](uintptr_t entries, uintptr_t addresses, uintptr_t heard,
+                               size_t filters, size_t hashes, size_t batch, size_t size,
+                               size_t classes, uintptr_t gradient, uintptr_t result) {
+        const Bloom a =
+            checked_bloom(entries, addresses, heard, filters, hashes, batch, size, classes);
+        over(filters, batch * (2 * hashes + 1) * classes / 4, [&](size_t begin, size_t end) {
+            chosen->bloom_backward(a, at<const float>(gradient), at<float>(result), begin, end);
+        });
+    });
 }

@@ -2,13 +2,14 @@
 
 from lutra.nn._adder import Adder
 from lutra.nn._binary_layer import BinaryLayer
+from lutra.nn._bloom import BloomFilters
 from lutra.nn._conv_layer import ConvLayer, patches
 from lutra.nn._dense import DenseLayer
 from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder, LearnedEncoder, UniformEncoder
 from lutra.nn._head import GroupSum
 from lutra.nn._model import LutModel
-from lutra.nn._noise import BitFlips
+from lutra.nn._noise import BitFlips, Dropout
 from lutra.nn._norm import BatchNorm
 from lutra.nn._or_pool import OrPool
 from lutra.nn._quantiser import Quantiser
@@ -24,10 +25,12 @@ __all__ = [
     "BatchNorm",
     "BinaryLayer",
     "BitFlips",
+    "BloomFilters",
     "ConvLayer",
     "DenseLayer",
     "Direct",
     "Distribution",
+    "Dropout",
     "EdgeLayer",
     "GroupSum",
     "Identity",

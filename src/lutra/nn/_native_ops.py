@@ -9,9 +9,12 @@ from lutra.nn._torch_ops import NormQuantise, slope_columns
 
 __all__ = [
     "address",
+    "bloom",
+    "bloom_backward",
     "differences",
     "gains",
     "gather",
+    "hash_bits",
     "lookup",
     "quantise",
     "quantise_backward",
@@ -208,6 +211,46 @@ def _given(slopes: Tensor, fan_in: int) -> tuple[Tensor | None, Tensor | None, i
     if slopes.dim() == 3:
         return slopes, None, slopes.shape[2]
     return None, slopes, slope_columns(fan_in)
+
+
+def hash_bits(bits: Tensor, order: Tensor, words: Tensor) -> Tensor:
+    """See `lutra.nn._torch_ops.hash_bits`; two bytes each."""
+    assert native is not None
+    words = words.to(torch.uint16)
+    (n, size), hashes, (features, batch) = order.shape, len(words), bits.shape
+    addresses = torch.empty(n, hashes, batch, dtype=torch.uint16)
+    native.hash(
+        pointer(bits, torch.uint8),
+        pointer(order, torch.int64),
+        pointer(words, torch.uint16),
+        *(n, features, batch, size, hashes),
+        pointer(addresses, torch.uint16),
+    )
+    return addresses
+
+
+def bloom(entries: Tensor, addresses: Tensor, heard: Tensor | None) -> Tensor:
+    """See `lutra.nn._torch_ops.bloom`."""
+    assert native is not None
+    sums = torch.empty(addresses.shape[2], entries.shape[2])
+    native.bloom(*_bloom(entries, addresses, heard), pointer(sums))
+    return sums
+
+
+def bloom_backward(
+    gradient: Tensor, entries: Tensor, addresses: Tensor, heard: Tensor | None
+) -> Tensor:
+    """See `lutra.nn._torch_ops.bloom_backward`."""
+    assert native is not None
+    gradient, result = gradient.contiguous(), torch.empty(entries.shape)
+    native.bloom_backward(*_bloom(entries, addresses, heard), pointer(gradient), pointer(result))
+    return result
+
+
+def _bloom(entries: Tensor, addresses: Tensor, heard: Tensor | None) -> tuple[int, ...]:
+    """Return what the kernels take of filters; the caller keeps the tensors alive."""
+    pointers = pointer(entries), pointer(addresses, torch.uint16), pointer(heard, torch.uint8)
+    return *pointers, *addresses.shape, *entries.shape[1:]
 
 
 def _word(entries: int) -> torch.dtype:

@@ -1,12 +1,13 @@
-"""Noise on hidden codes, a regulariser: bits flip at random while a network trains."""
+"""Noise while a network trains, a regulariser: flipped bits of hidden codes, answers left out."""
 
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from lutra.nn._signal import Signal
 
-__all__ = ["BitFlips"]
+__all__ = ["BitFlips", "Dropout"]
 
 
 @dataclass(frozen=True)
@@ -37,3 +38,24 @@ class BitFlips:
         codes = x.codes.view(-1)
         codes[at] = codes[at] ^ (1 << bits).to(torch.uint8)
         return x
+
+
+@dataclass(frozen=True)
+class Dropout:
+    """Leave a share of all answers out and scale the others up, so that their mean stays.
+
+    Parameters
+    ----------
+    rate
+        The share.
+    generator
+        Source of the draws.
+    """
+
+    rate: float
+    generator: torch.Generator
+
+    def draw(self, *shape: int) -> Tensor:
+        """Return uint8, 0 where an answer is left out."""
+        draws = torch.rand(shape, generator=self.generator)
+        return (draws >= self.rate).to(torch.uint8)

@@ -13,9 +13,12 @@ __all__ = [
     "NormQuantise",
     "add_rows",
     "address",
+    "bloom",
+    "bloom_backward",
     "differences",
     "gains",
     "gather",
+    "hash_bits",
     "lookup",
     "quantise",
     "quantise_backward",
@@ -270,6 +273,67 @@ def add_rows(result: Tensor, index: Tensor, rows: Tensor) -> None:
         result.index_put_((index,), rows, accumulate=True)
     else:
         result.index_add_(0, index, rows)
+
+
+def hash_bits(bits: Tensor, order: Tensor, words: Tensor) -> Tensor:
+    """Return the addresses (n, hashes, B) of tuples of bits: XORs of the words of those that are 1.
+
+    Parameters
+    ----------
+    bits
+        (features, B) uint8, 0 or 1.
+    order
+        (n, t) bits that each filter reads.
+    words
+        (hashes, t), 0 to 2**16 - 1.
+    """
+    result = words.new_zeros(len(order), len(words), bits.shape[1])
+    for digit in range(order.shape[1]):
+        result ^= bits[order[:, digit]].long()[:, None] * words[:, digit, None]
+    return result
+
+
+def bloom(entries: Tensor, addresses: Tensor, heard: Tensor | None) -> Tensor:
+    """Return the sums of all filters' answers, (B, classes): signs, -1 or 1, of the least entries.
+
+    Parameters
+    ----------
+    entries
+        (n, E, classes).
+    addresses
+        (n, hashes, B).
+    heard
+        (n, B) uint8, 0 where an answer does not count; None where all do.
+    """
+    least, _ = _least(entries, addresses)
+    answers = (least >= 0).to(entries.dtype) * 2 - 1
+    return (answers if heard is None else answers * heard[:, :, None]).sum(0)
+
+
+def bloom_backward(
+    gradient: Tensor, entries: Tensor, addresses: Tensor, heard: Tensor | None
+) -> Tensor:
+    """Pass the gradient (B, classes) of `bloom` to the first of each sample's least entries."""
+    _, hashes = _least(entries, addresses)
+    given = gradient.T if heard is None else gradient.T * heard[:, None]
+    result = torch.zeros_like(entries.mT)
+    for number in range(addresses.shape[1]):
+        own = torch.where(hashes.mT == number, given, 0).flatten(0, 1)
+        at = addresses[:, number].repeat_interleave(entries.shape[2], 0)
+        result += _scatter(own, at, entries.shape[1]).view(result.shape)
+    return result.mT.contiguous()
+
+
+def _least(entries: Tensor, addresses: Tensor) -> tuple[Tensor, Tensor]:
+    """Return each sample's least entries, and the first hash that has them: (n, B, classes)."""
+    at = addresses[..., None].expand(-1, -1, -1, entries.shape[2])
+    least = entries.gather(1, at[:, 0])
+    hashes = torch.zeros_like(least, dtype=torch.long)
+    for number in range(1, addresses.shape[1]):
+        found = entries.gather(1, at[:, number])
+        hashes = torch.where(found < least, number, hashes)
+        least = torch.minimum(found, least)
+    return least, hashes
 
 
 def _pack(codes: Tensor, wires: Tensor, bits: int) -> Tensor:

@@ -63,6 +63,8 @@ _FPGN = "FPGN, arXiv 2607.08427"
 
 _BTHOWEN = "BTHOWeN, PACT 2022, arXiv 2203.01479"
 
+_ULEEN = "ULEEN, TACO 2023, arXiv 2304.10618"
+
 _ZYNQ = "Zynq, encoder included"
 _V19 = "Vivado 2019.2; test-selected"
 _V20 = "Vivado 2020.1; test-selected"
@@ -95,6 +97,7 @@ _POINTS: dict[str, tuple[Published, ...]] = {
         Published("NeuraLUT", 96.0, 54_798, 3757, 431, 12.0, _NEURALUT, _V20),
         Published("PolyLUT (FPT)", 96.0, 70_673, 4681, 378, 16.0, _POLY, _V20),
         Published("PolyLUT (TC)", 97.5, 75_131, 4668, 353, 17.0, _POLY_TC, _V20),
+        Published("ULEEN L", 98.46, 123_100, None, None, 940.0, _ULEEN, _ZYNQ),
         Published("BTHOWeN S", 93.4, 15_756, None, 100, 250.0, _BTHOWEN, _ZYNQ),
         Published("BTHOWeN M", 94.3, 38_912, None, 100, 370.0, _BTHOWEN, _ZYNQ),
         Published("BTHOWeN L", 95.2, 151_704, None, 100, 740.0, _BTHOWEN, _ZYNQ),

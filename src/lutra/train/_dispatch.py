@@ -10,9 +10,10 @@ from lutra.train._train import build
 from lutra.train._train import restore as restore_network
 from lutra.train._train import train as train_network
 from lutra.train._trained import Trained
+from lutra.train._uleen import check_uleen, restore_uleen, train_uleen
 from lutra.train._weightless import check_weightless, restore_weightless, train_weightless
 from lutra.trees import TreeLut
-from lutra.weightless import Bthowen
+from lutra.weightless import Bthowen, Uleen
 
 __all__ = ["check", "restore", "train"]
 
@@ -23,6 +24,8 @@ def check(recipe: Recipe, data: Dataset, seed: int) -> None:
         check_forest(recipe, recipe.model, data)
     elif isinstance(recipe.model, Bthowen):
         check_weightless(recipe, recipe.model, data)
+    elif isinstance(recipe.model, Uleen):
+        check_uleen(recipe, recipe.model, data)
     else:
         build(recipe, data, seed)
 
@@ -45,6 +48,8 @@ def train(
         return train_forest(recipe, recipe.model, data, seed, folder, progress)
     if isinstance(recipe.model, Bthowen):
         return train_weightless(recipe, recipe.model, data, seed, folder, progress)
+    if isinstance(recipe.model, Uleen):
+        return train_uleen(recipe, recipe.model, data, seed, folder, progress)
     return train_network(recipe, data, seed, folder, progress)
 
 
@@ -54,4 +59,6 @@ def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> Trained:
         return restore_forest(recipe, recipe.model, data, seed, folder)
     if isinstance(recipe.model, Bthowen):
         return restore_weightless(recipe, recipe.model, data, seed, folder)
+    if isinstance(recipe.model, Uleen):
+        return restore_uleen(recipe, recipe.model, data, seed, folder)
     return restore_network(recipe, data, seed, folder)

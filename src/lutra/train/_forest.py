@@ -3,16 +3,14 @@
 import hashlib
 import json
 import time
-from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from lutra.circuit import Circuit
 from lutra.data import Dataset
 from lutra.errors import ModelError, RecipeError
 from lutra.files import sha256, write_atomic
@@ -21,6 +19,7 @@ from lutra.train._boost import Round, boost
 from lutra.train._checkpoint import damaged, load_state, save_state
 from lutra.train._loop import Progress
 from lutra.train._train import training_digest
+from lutra.train._trained import NumpyModel
 from lutra.trees import (
     Features,
     IntegerForest,
@@ -33,35 +32,7 @@ from lutra.trees import (
     to_arrays,
 )
 
-__all__ = ["ForestModel", "check_forest", "restore_forest", "train_forest"]
-
-
-class ForestModel:
-    """A trained forest of whole numbers, as a `Trained` model.
-
-    Parameters
-    ----------
-    forest
-        The forest.
-    adder
-        See `lutra.trees.lower`.
-    """
-
-    estimated_lut6 = None
-    budget = None
-
-    def __init__(self, forest: IntegerForest, adder: int | None = None) -> None:
-        self.forest, self.adder = forest, adder
-
-    def codes(self, raw: Tensor) -> Tensor:
-        """Return the integer scores of raw features: (samples, classes), int64."""
-        return torch.from_numpy(self.forest.codes(raw.numpy()))
-
-    def lower(
-        self, name: str, classes: Sequence[str] = (), features: Sequence[str] = ()
-    ) -> Circuit:
-        """Return the circuit: ``scores`` and ``class``."""
-        return lower(self.forest, name, classes, features, self.adder)
+__all__ = ["check_forest", "restore_forest", "train_forest"]
 
 
 def check_forest(recipe: Recipe, config: TreeLut, data: Dataset) -> Features:
@@ -93,7 +64,7 @@ def train_forest(
     seed: int,
     folder: Path,
     progress: Progress | None = None,
-) -> ForestModel:
+) -> NumpyModel:
     """Train a forest, or take a finished one over from ``path``; see `lutra.train.train`.
 
     A finished training is not done again; one that was interrupted starts over, since it takes
@@ -121,12 +92,12 @@ def train_forest(
     write_atomic(folder / "train.jsonl", "".join(json.dumps(row) + "\n" for row in rows))
     arrays = {name: torch.from_numpy(array) for name, array in to_arrays(forest).items()}
     save_state(result, arrays, {"digest": digest})
-    return ForestModel(forest, config.adder)
+    return _model(forest, config)
 
 
 def restore_forest(
     recipe: Recipe, config: TreeLut, data: Dataset, seed: int, folder: Path
-) -> ForestModel:
+) -> NumpyModel:
     """Return the forest that `train_forest` left in ``folder``."""
     features, path = check_forest(recipe, config, data), _result(folder)
     tensors, _ = load_state(path, _digest(recipe, config, data, seed))
@@ -135,7 +106,11 @@ def restore_forest(
         forest = from_arrays(arrays, len(data.classes), features, str(path))
     except ModelError as error:
         raise damaged(path, str(error).removeprefix(f"{path}: ")) from error
-    return ForestModel(forest, config.adder)
+    return _model(forest, config)
+
+
+def _model(forest: IntegerForest, config: TreeLut) -> NumpyModel:
+    return NumpyModel(forest, forest.codes, partial(lower, forest, adder=config.adder))
 
 
 def _result(folder: Path) -> Path:

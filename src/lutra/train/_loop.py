@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from lutra.data import Dataset
 from lutra.errors import CheckpointError, LutraError
 from lutra.files import write_atomic
-from lutra.nn import BitFlips, LutModel, Teacher
+from lutra.nn import BitFlips, Dropout, LutModel, Teacher
 from lutra.recipe import TrainConfig
 from lutra.train._augment import augment
 from lutra.train._checkpoint import (
@@ -37,13 +37,14 @@ from lutra.train._random import generator
 from lutra.train._rewire import Rewiring
 from lutra.train._schedule import learning_rate
 from lutra.train._trained import Trained
+from lutra.weightless import UleenModel
 
 __all__ = ["Phase", "Progress", "accuracy", "fit"]
 
 Progress = Callable[[str, int, int, dict[str, Any]], None]
 """Called with (phase, steps done, steps in total, newest figures)."""
 
-Trainee = LutModel | Teacher
+Trainee = LutModel | UleenModel | Teacher
 
 _COUNTERS = {
     "epoch": int,
@@ -79,6 +80,8 @@ class Phase:
         A teacher's logits of every training row, (rows, classes).
     member_loss
         Of the members of an ensemble, in the place of the loss of their sum.
+    dropout
+        Share of a `lutra.weightless.UleenModel`'s answers that a step leaves out.
     """
 
     name: str
@@ -90,6 +93,7 @@ class Phase:
     rewiring: Rewiring | None = None
     targets: Tensor | None = None
     member_loss: MemberLoss | None = None
+    dropout: float = 0.0
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float = -1.0
     epoch: int = 0
@@ -161,14 +165,14 @@ def fit(
             noise = _noise(config, phase)
             if phase.rewiring is not None:
                 phase.rewiring.prepare(step, phase.epochs * steps)
-            if phase.member_loss is not None and isinstance(model, LutModel):
+            if phase.member_loss is not None and not isinstance(model, Teacher):
                 parts = model.by_member(xb, noise)
                 logits, loss = parts.sum(0), phase.member_loss(parts, y[rows], rows)
             else:
                 logits = model(xb, noise)
                 loss = _loss(logits, y, rows, config, phase)
             _update(loss, optimizer, rate)
-            if isinstance(model, LutModel):
+            if not isinstance(model, Teacher):
                 model.constrain()
             if phase.rewiring is not None:
                 averaged = average if isinstance(average, LutModel) else None
@@ -209,7 +213,11 @@ def _distort(x: Tensor, data: Dataset, config: TrainConfig, phase: Phase) -> Ten
     return augment(x, data.image, config.augment, draw)
 
 
-def _noise(config: TrainConfig, phase: Phase) -> BitFlips | None:
+def _noise(config: TrainConfig, phase: Phase) -> Any:
+    """Return what the model's forward pass takes as noise."""
+    if phase.dropout:
+        draw = generator(phase.seed, f"{phase.name} dropout", phase.epoch, phase.step)
+        return Dropout(phase.dropout, draw)
     if not config.flips:
         return None
     return BitFlips(config.flips, generator(phase.seed, "flips", phase.epoch, phase.step))

@@ -7,12 +7,13 @@ import torch
 
 from lutra._kernels import native
 from lutra.nn import LutModel
+from lutra.weightless import UleenModel
 
 __all__ = ["cores_for"]
 
 
 @contextmanager
-def cores_for(model: LutModel) -> Iterator[None]:
+def cores_for(model: LutModel | UleenModel) -> Iterator[None]:
     """Leave torch one thread where the native kernels do the work of ``model``.
 
     Two pools that wait for work by spinning take the cores from each other. The kernels' results
@@ -22,7 +23,7 @@ def cores_for(model: LutModel) -> Iterator[None]:
     if native is not None:
         native.keep_freed_memory()
         native.set_threads(threads)
-        if model.tables_alone:
+        if isinstance(model, LutModel) and model.tables_alone:
             torch.set_num_threads(1)
     try:
         yield

@@ -22,7 +22,7 @@ from lutra.train._rewire import rewiring
 from lutra.train._teacher import teach
 from lutra.train._threads import cores_for
 
-__all__ = ["build", "restore", "train", "training_digest"]
+__all__ = ["build", "check_parts", "restore", "train", "training_digest"]
 
 
 def build(
@@ -40,7 +40,7 @@ def build(
     draw, ensemble = generator(seed, "initial weights"), recipe.network.ensemble
     copies = ensemble.members if ensemble.inputs == "own" else 1
     try:
-        _check(recipe, data)
+        check_parts(recipe, data)
         wiring = None if learned is None else iter(learned).__next__
         if learned is None and recipe.mapping.method == "local":
             wiring = _local_wiring(recipe, data, seed)
@@ -148,7 +148,7 @@ def _wires(recipe: Recipe, data: Dataset, tensors: dict[str, Tensor], path: Path
     return [tensors[name] for name in shapes]
 
 
-def _check(recipe: Recipe, data: Dataset) -> None:
+def check_parts(recipe: Recipe, data: Dataset) -> None:
     """Raise ValueError where the data cannot be trained on as the recipe says."""
     if recipe.train.augment.active and data.image is None:
         raise ValueError("train.augment distorts images; these are none")

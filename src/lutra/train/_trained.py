@@ -1,13 +1,17 @@
 """What every training leaves: something that scores rows and lowers to a circuit."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from lutra.circuit import Circuit
 
-__all__ = ["Trained"]
+__all__ = ["NumpyModel", "Trained"]
 
 
 class Trained(Protocol):
@@ -32,3 +36,34 @@ class Trained(Protocol):
     ) -> Circuit:
         """Return the circuit: ``scores`` and ``class``."""
         ...
+
+
+@dataclass(frozen=True, eq=False)
+class NumpyModel:
+    """A model without torch, as a `Trained` one.
+
+    Parameters
+    ----------
+    source
+        The model.
+    scores
+        Maps raw rows (samples, features) to whole scores (samples, classes), int64.
+    circuit
+        Maps a name, the classes' and the features' names to the circuit.
+    """
+
+    source: object
+    scores: Callable[[NDArray[np.integer]], NDArray[np.int64]]
+    circuit: Callable[[str, Sequence[str], Sequence[str]], Circuit]
+    estimated_lut6: int | None = None
+    budget: int | None = None
+
+    def codes(self, raw: Tensor) -> Tensor:
+        """Return the integer scores of raw features: (samples, classes), int64."""
+        return torch.from_numpy(self.scores(raw.numpy()))
+
+    def lower(
+        self, name: str, classes: Sequence[str] = (), features: Sequence[str] = ()
+    ) -> Circuit:
+        """Return the circuit: ``scores`` and ``class``."""
+        return self.circuit(name, classes, features)

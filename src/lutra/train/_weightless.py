@@ -2,14 +2,11 @@
 
 import json
 import time
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from lutra.circuit import Circuit
 from lutra.data import Dataset
 from lutra.errors import RecipeError
 from lutra.files import write_atomic
@@ -18,6 +15,7 @@ from lutra.recipe import Recipe
 from lutra.train._checkpoint import check_shapes, damaged, load_state, save_state
 from lutra.train._loop import Progress
 from lutra.train._train import training_digest
+from lutra.train._trained import NumpyModel
 from lutra.weightless import (
     H3,
     Bthowen,
@@ -28,29 +26,9 @@ from lutra.weightless import (
     draw_h3,
 )
 
-__all__ = ["WeightlessModel", "check_weightless", "restore_weightless", "train_weightless"]
+__all__ = ["check_weightless", "restore_weightless", "train_weightless"]
 
 _BATCH = 1000
-
-
-class WeightlessModel:
-    """Discriminators, as a `Trained` model."""
-
-    estimated_lut6 = None
-    budget = None
-
-    def __init__(self, network: Discriminators) -> None:
-        self.network = network
-
-    def codes(self, raw: Tensor) -> Tensor:
-        """Return the integer scores of raw features: (samples, classes), int64."""
-        return torch.from_numpy(self.network.scores(raw.numpy()))
-
-    def lower(
-        self, name: str, classes: Sequence[str] = (), features: Sequence[str] = ()
-    ) -> Circuit:
-        """Return the circuit: ``scores`` and ``class``."""
-        return self.network.lower(name, classes, features)
 
 
 def check_weightless(recipe: Recipe, config: Bthowen, data: Dataset) -> None:
@@ -72,7 +50,7 @@ def train_weightless(
     seed: int,
     folder: Path,
     progress: Progress | None = None,
-) -> WeightlessModel:
+) -> NumpyModel:
     """Fill the filters in one pass and choose the bleaching threshold on validation.
 
     A finished training is not done again; one that was interrupted starts over: it takes a minute.
@@ -107,12 +85,12 @@ def train_weightless(
     write_atomic(folder / "train.jsonl", json.dumps(row) + "\n")
     state = {"digest": training_digest(recipe, data, seed), "bleach": bleach}
     save_state(result, {"memories": torch.from_numpy(np.packbits(memories, axis=-1))}, state)
-    return WeightlessModel(network)
+    return _model(network)
 
 
 def restore_weightless(
     recipe: Recipe, config: Bthowen, data: Dataset, seed: int, folder: Path
-) -> WeightlessModel:
+) -> NumpyModel:
     """Return the network that `train_weightless` left in ``folder``.
 
     Thermometers, tuples and hashes follow from data and seed; the file holds memories alone.
@@ -125,7 +103,11 @@ def restore_weightless(
     if tensors["memories"].dtype != torch.uint8:
         raise damaged(path, f"'memories' are {tensors['memories'].dtype}")
     memories = np.unpackbits(tensors["memories"].numpy(), axis=-1, count=shape[2])
-    return WeightlessModel(_with(network, memories.astype(bool)))
+    return _model(_with(network, memories.astype(bool)))
+
+
+def _model(network: Discriminators) -> NumpyModel:
+    return NumpyModel(network, network.scores, network.lower)
 
 
 def _draw(config: Bthowen, data: Dataset, seed: int) -> Discriminators:

@@ -1,9 +1,10 @@
 """Weightless networks: memories addressed by hashed bits, trained by writing into them."""
 
 from lutra.weightless._bloom import CountingFilters, best_bleach
-from lutra.weightless._config import Bthowen
+from lutra.weightless._config import Bthowen, Uleen
 from lutra.weightless._discriminators import Discriminators, Filters
 from lutra.weightless._hashing import H3, draw_h3
+from lutra.weightless._uleen import UleenModel
 
 __all__ = [
     "H3",
@@ -11,6 +12,8 @@ __all__ = [
     "CountingFilters",
     "Discriminators",
     "Filters",
+    "Uleen",
+    "UleenModel",
     "best_bleach",
     "draw_h3",
 ]

@@ -27,12 +27,19 @@ class CountingFilters:
         self.counters = np.zeros((classes, filters, entries), np.int32)
 
     def learn(self, addresses: Ints, labels: Ints) -> None:
-        """Show samples one by one: addresses (samples, filters, hashes), labels (samples,)."""
+        """Show samples one by one: addresses (samples, filters, hashes), labels (samples,).
+
+        Classes have filters of their own: the n-th samples of all of them are shown at once.
+        """
         filters = np.arange(self.counters.shape[1])[:, None]
-        for where, label in zip(addresses, labels, strict=True):
-            own = self.counters[label]
-            counts = own[filters, where]
-            own[filters, where] = np.maximum(counts, counts.min(1, keepdims=True) + 1)
+        order = np.argsort(labels, kind="stable")
+        starts = np.searchsorted(labels[order], np.arange(len(self.counters)))
+        ends = np.append(starts[1:], len(labels))
+        for turn in range(int((ends - starts).max())):
+            rows = order[(starts + turn)[starts + turn < ends]]
+            at = labels[rows, None, None], filters, addresses[rows]
+            counts = self.counters[at]
+            self.counters[at] = np.maximum(counts, counts.min(2, keepdims=True) + 1)
 
     def counts(self, addresses: Ints) -> NDArray[np.int32]:
         """Return how often each filter has seen the samples. (samples, classes, filters)."""
