@@ -273,6 +273,10 @@ def _check_network(model: Family, mapping: MappingConfig, train: TrainConfig) ->
             f"train.input_gradient is for neurons that are functions; {model.family} has "
             "model.gradient"
         )
+    if getattr(model, "relaxed", False) and (train.flips or mapping.method == "select"):
+        raise ValueError(
+            "model.relaxed lets no bits flow: leave train.flips out, and mapping.method = 'select'"
+        )
     if isinstance(model, Kan) and model.lut_budget and train.select == "best":
         raise ValueError("model.lut_budget is met at the end alone: set train.select = 'last'")
     if isinstance(model, FullyConnectedModel) and (mapping, model.balanced) != (

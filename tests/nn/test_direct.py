@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutra.circuit import Builder, evaluate
-from lutra.nn import Direct, ThermometerEncoder, _torch_ops, balanced_wiring, thermometer
+from lutra.nn import (
+    Direct,
+    LearnedThermometer,
+    ThermometerEncoder,
+    _torch_ops,
+    balanced_wiring,
+    thermometer,
+)
 from lutra.nn.functions import Entries, Parametrisation, bit_mixing
 
 GATES = ["0", "~(a|b)", "a&~b", "~b", "~a&b", "~a", "a^b", "~(a&b)",
@@ -64,6 +71,74 @@ def test_walsh_coefficients_are_parities() -> None:
     found = function.table(Entries(torch.tensor([0.0, 1.0]), 1, 3)) > 0.5
     for subset in range(8):
         assert found[subset].tolist() == [(subset & e).bit_count() % 2 == 0 for e in range(8)]
+
+
+@pytest.mark.parametrize("parametrisation", ["logits", "walsh"])
+def test_a_relaxed_table_is_its_multilinear_extension(parametrisation: Parametrisation) -> None:
+    function = Direct(3, 4, parametrisation, relaxed=True).double()
+    corners = Entries(torch.tensor([0.0, 1.0]).double(), 1, 4).values.expand(3, -1, -1)
+    torch.testing.assert_close(function.relax(corners), function.values())
+    z = torch.rand(3, 4, 50, dtype=torch.float64, requires_grad=True)
+    weight = torch.where(corners[:, :, :, None] > 0, z[:, :, None], 1 - z[:, :, None]).prod(1)
+    expected = (function.values()[:, :, None] * weight).sum(1)
+    torch.testing.assert_close(function.relax(z), expected)
+
+
+def test_a_spectrum_counts_by_its_degree() -> None:
+    function = Direct(8, 3, "entries", spectral=1.0)
+    parity = [[(s & e).bit_count() % 2 for e in range(8)] for s in range(8)]
+    with torch.no_grad():
+        function.table_weight.copy_(torch.tensor(parity) - 0.5)
+    found = function.penalty()
+    assert found is not None
+    degrees = sum(s.bit_count() for s in range(8))
+    torch.testing.assert_close(found, torch.tensor(degrees / 4))  # values are +- 1/2
+    assert Direct(2, 2).penalty() is None
+
+
+def test_gumbel_noise_is_the_steps_and_the_seeds() -> None:
+    def values(function: Direct) -> list[torch.Tensor]:
+        found = []
+        for _ in range(2):
+            found += [function.values(), function.values()]
+            function.constrain()
+        return found
+
+    one, two = (
+        Direct(9, 2, "gates", gumbel=True, generator=torch.Generator().manual_seed(4))
+        for _ in range(2)
+    )
+    first, again, second, _ = values(one)
+    assert torch.equal(first, again) and not torch.equal(first, second)
+    assert all(map(torch.equal, values(two), [first, again, second, second]))
+    quiet = one.eval().values()
+    assert torch.equal(quiet, two.eval().values()) and not torch.equal(quiet, second)
+
+
+def test_what_a_table_cannot_be_is_refused() -> None:
+    with pytest.raises(ValueError, match="two inputs"):
+        Direct(2, 3, "gates")
+    with pytest.raises(ValueError, match="Gumbel"):
+        Direct(2, 2, "logits", gumbel=True)
+    with pytest.raises(ValueError, match="no relaxation"):
+        Direct(2, 2, "entries", relaxed=True)
+
+
+@given(st.booleans(), st.integers(0, 999))
+def test_learned_thresholds_begin_where_others_stay_and_move(signed: bool, seed: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    low = -128 if signed else 0
+    limits = torch.randint(low, low + 257, (5, 3), generator=draw)
+    raw = torch.randint(low, low + 256, (5, 80), generator=draw)
+    fixed, learned = (kind(limits, 8, signed) for kind in (ThermometerEncoder, LearnedThermometer))
+    assert torch.equal(fixed(raw).codes, learned(raw).codes)
+    assert torch.equal(fixed.thresholds(), learned.thresholds())
+    carrier = learned(raw).carrier
+    assert carrier is not None
+    carrier.backward(torch.ones(carrier.shape))
+    distance = (raw[:, None] / 256 - learned.position[:, :, None]).detach().double()
+    expected = -(16 * (distance * 16).sigmoid() * (-distance * 16).sigmoid()).sum(2)
+    torch.testing.assert_close(learned.position.grad, expected.float(), rtol=1e-4, atol=1e-5)
 
 
 def test_entries_stay_where_gradients_pass() -> None:

@@ -65,6 +65,15 @@ SINGLE |= {
         ],
     },
 }
+VARIANTS = {
+    "dwn-conditional": {
+        **{**SINGLE["dwn"], "votes": 1, "head": "conditional", "head_bitwidth": 4},
+        **{"parametrisation": "entries", "spectral": 1e-4},
+    },
+    "dwn-relaxed": {**SINGLE["dwn"], "relaxed": True, "learn_thresholds": True},
+    "difflogicnet-gumbel": {**SINGLE["difflogicnet"], "gumbel": True},
+    "finn-few-bits": {**SINGLE["finn"], "weight_bitwidth": 3},
+}
 MODELS = {name: {"family": name, **parameters} for name, parameters in SINGLE.items()}
 ENSEMBLES = {
     f"{name}-{inputs}": {**model, "votes": votes, "ensemble": {"members": 3, "inputs": inputs}}
@@ -75,6 +84,8 @@ ENSEMBLES = {
         ("trees", {**MODELS["neuralut-assemble"], "hidden_layers": [60, 20, 60, 20]}, "own", 2),
     )
 }
+for name, parameters in VARIANTS.items():
+    MODELS[name] = {"family": name.split("-")[0], **parameters}
 EVERY = {**MODELS, **ENSEMBLES}
 
 
@@ -110,6 +121,8 @@ def recipe(model: dict[str, Any], **train: Any) -> Recipe:
         "mapping": {} if model["family"] in ("kan", "finn") else {"method": "random"},
     }
     content["train"] |= {"epochs": 1, "select": "last", **train}
+    if model.get("relaxed"):
+        content["train"]["flips"] = 0.0
     return parse_recipe(content)
 
 
@@ -142,7 +155,7 @@ def test_the_table_domain_equals_per_sample_evaluation(name: str, small_mnist: D
 def test_torch_equals_circuit_equals_rtl(
     name: str, small_mnist: Dataset, pixels: Dataset, tmp_path: Path
 ) -> None:
-    data = pixels if name in ("kan", "finn") else small_mnist
+    data = pixels if name.startswith(("kan", "finn")) else small_mnist
     model = moved(build(recipe(EVERY[name]), data, 1), data)
     next(model.children()).eval()
     modes = [module.training for module in model.modules()]

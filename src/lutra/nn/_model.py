@@ -9,12 +9,12 @@ from torch import Tensor, nn
 from lutra.circuit import Builder, Circuit
 from lutra.errors import CircuitError
 from lutra.nn._adder import Adder
-from lutra.nn._binary_layer import BinaryLayer
 from lutra.nn._conv_layer import ConvLayer
 from lutra.nn._dense import DenseLayer
 from lutra.nn._edge_layer import EdgeLayer
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._head import GroupSum
+from lutra.nn._integer_layer import IntegerLayer
 from lutra.nn._noise import BitFlips
 from lutra.nn._or_pool import OrPool
 from lutra.nn._signal import Signal
@@ -29,7 +29,7 @@ _FIRST_PRICE = 1e-6
 _PRICE_RATE = 0.01
 """Relative change of the price per step and relative excess."""
 
-Lowered = TableLayer | Adder | EdgeLayer | BinaryLayer | ConvLayer | OrPool
+Lowered = TableLayer | Adder | EdgeLayer | IntegerLayer | ConvLayer | OrPool
 Layer = Lowered | DenseLayer
 
 
@@ -87,7 +87,7 @@ class LutModel(nn.Module):
     def constrain(self) -> None:
         """Bring the parameters back within their bounds after a step."""
         for part in self.levels.modules():
-            if isinstance(part, TableFunction | BinaryLayer):
+            if isinstance(part, TableFunction | IntegerLayer):
                 part.constrain()
 
     @property
@@ -95,11 +95,21 @@ class LutModel(nn.Module):
         """The same in whole LUT6, where there is a budget."""
         return round(self.area().item()) if self.budget else None
 
-    def penalty(self) -> Tensor:
+    def penalty(self) -> Tensor | None:
+        """Return what is added to the loss: the tables' own penalties, the area's price; or None.
+
+        Called once per training step.
+        """
+        parts = [m.penalty() for m in self.levels.modules() if isinstance(m, TableFunction)]
+        parts.append(self._area_price() if self.budget else None)
+        given = [part for part in parts if part is not None]
+        return torch.stack(given).sum() if given else None
+
+    def _area_price(self) -> Tensor:
         """Return the price of the edge layers' area, which it moves until the budget is met.
 
-        Called once per training step: the price of one LUT6 rises by as much as the area is over
-        the budget and falls by as much as it is under it.
+        The price of one LUT6 rises by as much as the area is over the budget and falls by as much
+        as it is under it.
         """
         assert self.budget is not None and self.price is not None
         area = self.area()

@@ -24,18 +24,23 @@ class Signal:
     carrier
         Tensor of the codes' shape whose gradient is that of `values`; None where there is none.
         Its numbers mean nothing, so it needs no memory: tables are read by code alone.
+    relaxed
+        The carrier's numbers are the values, which are not rounded to the codes'.
     """
 
     codes: Tensor
     levels: Tensor
     bits: int
     carrier: Tensor | None = None
+    relaxed: bool = False
 
     @property
     def values(self) -> Tensor:
         """Real value of each code, with its gradient. Shape (features, batch)."""
         if self.carrier is None:
             return self.levels[self.codes.long()]
+        if self.relaxed:
+            return self.carrier
         values = _Read.apply(self.carrier, self.codes, self.levels)
         assert isinstance(values, Tensor)
         return values

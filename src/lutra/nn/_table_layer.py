@@ -90,7 +90,9 @@ class TableLayer(nn.Module):
         return self.wires[(self.wires < 0) | (self.wires >= features)]
 
     def forward(self, x: Signal) -> Signal:
-        """Evaluate in the table domain."""
+        """Evaluate in the table domain; in training, relaxed tables sample by sample."""
+        if self.training and self.function.relaxed:
+            return self._relaxed(x)
         run, quantiser = operations(x.levels), self.quantiser
         entries = Entries(x.levels, self.bits, self.wires.shape[1])
         if self.training and self._entries_as_met(x.codes.shape[1]):
@@ -120,6 +122,11 @@ class TableLayer(nn.Module):
     def _entries_as_met(self, batch: int) -> bool:
         return self.entries > self.function.unique_above[self.differences] * batch
 
+    def _relaxed(self, x: Signal) -> Signal:
+        values = self.function.relax(x.values[self.wires])
+        codes = (values.detach() > 0.5).to(torch.uint8)
+        return Signal(codes, self.quantiser.levels, 1, values, relaxed=True)
+
     def _slopes(self, entries: Entries, table: Tensor) -> Tensor:
         if self.differences:
             return self.function.differences(entries, table)
@@ -127,6 +134,8 @@ class TableLayer(nn.Module):
 
     def forward_samples(self, x: Signal) -> Signal:
         """Evaluate sample by sample: the reference that `forward` must equal."""
+        if self.training and self.function.relaxed:
+            return self._relaxed(x)
         table = self.function(x.values[self.wires])
         values, codes = self.quantiser(self.norm(table))
         return Signal(codes, self.quantiser.levels, self.quantiser.bits, values)

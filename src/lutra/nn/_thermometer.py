@@ -1,20 +1,24 @@
 """Thermometer encoders: every feature against several thresholds, one bit each."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from lutra.circuit import Builder, Code, Encode, Words
 from lutra.nn._encoders import InputEncoder
 from lutra.nn._signal import Signal
 
-__all__ = ["Distribution", "ThermometerEncoder", "thermometer"]
+__all__ = ["Distribution", "LearnedThermometer", "ThermometerEncoder", "thermometer"]
 
 Distribution = Literal["uniform", "gaussian", "quantile"]
 """Where thresholds lie, see `thermometer`."""
+
+_SOFTNESS = 1 / 16
+"""Share of a word's range over which a learned threshold feels its samples."""
 
 
 def thermometer(raw: Tensor, count: int, distribution: Distribution) -> Tensor:
@@ -86,8 +90,10 @@ class ThermometerEncoder(InputEncoder):
 
     def forward(self, raw: Tensor) -> Signal:
         """Encode a batch of raw features, shape (features, batch)."""
-        codes = (raw[:, None] >= self.limits[:, :, None]).flatten(0, 1).to(torch.uint8)
-        return Signal(codes, self.levels, 1)
+        return Signal(self._compare(raw, self.limits), self.levels, 1)
+
+    def _compare(self, raw: Tensor, limits: Tensor) -> Tensor:
+        return (raw[:, None] >= limits[:, :, None]).flatten(0, 1).to(torch.uint8)
 
     @torch.no_grad()
     def thresholds(self) -> Tensor:
@@ -102,3 +108,60 @@ class ThermometerEncoder(InputEncoder):
         bits = np.zeros((self.outputs, 1), np.int64)
         bits[read] = found.bits
         return Words(bits), self.levels
+
+
+class LearnedThermometer(ThermometerEncoder):
+    """Thresholds that train with the tables, from where `thermometer` puts them.
+
+    A bit's gradient reaches its threshold as if the step were a logistic function, whose slope is
+    greatest at the threshold; the bit itself is exact.
+    """
+
+    def __init__(
+        self,
+        thresholds: Tensor,
+        width: int,
+        signed: bool,
+        image: tuple[int, int] | None = None,
+    ) -> None:
+        super().__init__(thresholds, width, signed, image)
+        self.position = nn.Parameter((thresholds - 0.5) / (1 << width))
+        """Shares of the word's range."""
+
+    def forward(self, raw: Tensor) -> Signal:
+        """Encode a batch of raw features, shape (features, batch)."""
+        limits = self.thresholds().view_as(self.limits)
+        codes = self._compare(raw, limits)
+        if not self.training:
+            return Signal(codes, self.levels, 1)
+        carrier = _Steps.apply(self.position, raw, 1 << self.width)
+        assert isinstance(carrier, Tensor)
+        return Signal(codes, self.levels, 1, carrier)
+
+    @torch.no_grad()
+    def thresholds(self) -> Tensor:
+        """Return the least raw value of each output's code 1. Shape (outputs, 1)."""
+        least = -(1 << (self.width - 1)) if self.signed else 0
+        limits = (self.position.double() * (1 << self.width)).ceil().long()
+        return limits.clamp(least, least + (1 << self.width)).view(-1, 1)
+
+
+class _Steps(torch.autograd.Function):
+    """A carrier of bits, whose gradient moves the thresholds (features, T) behind them."""
+
+    @staticmethod
+    def forward(ctx: Any, position: Tensor, raw: Tensor, words: int) -> Tensor:
+        ctx.save_for_backward(position, raw)
+        ctx.words = words
+        return position.new_empty(()).expand(position.numel(), raw.shape[1])
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, None, None]:
+        position, raw = ctx.saved_tensors
+        distance = (raw.to(position)[:, None] / ctx.words - position[:, :, None]) / _SOFTNESS
+        share = distance.sigmoid()
+        slope = share * (1 - share) / _SOFTNESS
+        return -(gradient.view(slope.shape) * slope).sum(2), None, None

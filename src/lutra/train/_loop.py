@@ -89,7 +89,7 @@ class Phase:
     epochs: int
     seed: int
     digest: str
-    penalty: Callable[[], Tensor] | None = None
+    penalty: Callable[[], Tensor | None] = lambda: None
     rewiring: Rewiring | None = None
     targets: Tensor | None = None
     member_loss: MemberLoss | None = None
@@ -256,7 +256,8 @@ def _loss(logits: Tensor, y: Tensor, rows: Tensor, config: TrainConfig, phase: P
         soft = F.softmax(phase.targets[rows] / heat, dim=1)
         soft_loss = F.kl_div(F.log_softmax(logits / heat, dim=1), soft, reduction="batchmean")
         loss = (1 - weight) * loss + weight * heat**2 * soft_loss
-    return loss if phase.penalty is None else loss + phase.penalty()
+    extra = phase.penalty()
+    return loss if extra is None else loss + extra
 
 
 def _update(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -77,7 +77,7 @@ def train(
         wires = [_learn_wiring(recipe, data, seed, folder, n, progress) for n in members]
         model = build(recipe, data, seed, wires)
     phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
-    phase.penalty = model.penalty if model.budget else None
+    phase.penalty = model.penalty
     ensemble = recipe.network.ensemble
     if ensemble.training == "bagging":
         draw = generator(seed, "bags")

@@ -2,21 +2,27 @@
 
 import math
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import torch
 from pydantic import Field
-from torch import Tensor
+from torch import Tensor, nn
 
 from lutra.data import Dataset
 from lutra.nn._encoders import InputEncoder
+from lutra.nn._integer_layer import IntegerLayer
 from lutra.nn._model import Layer, LutModel
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._table_layer import TableLayer
-from lutra.nn._thermometer import Distribution, ThermometerEncoder, thermometer
+from lutra.nn._thermometer import (
+    Distribution,
+    LearnedThermometer,
+    ThermometerEncoder,
+    thermometer,
+)
 from lutra.nn._wiring import balanced_wiring
-from lutra.nn.families._family import FamilyModel
-from lutra.nn.families._levels import Level, Width, check_levels
+from lutra.nn.families._family import FamilyModel, MemberWiring
+from lutra.nn.families._levels import Bits, Level, Width, check_levels
 from lutra.nn.functions import Direct
 
 __all__ = ["DirectModel"]
@@ -25,7 +31,7 @@ __all__ = ["DirectModel"]
 class DirectModel(FamilyModel):
     """Layers of tables of single bits; the last has ``votes`` nodes per class, which are counted.
 
-    The last layer is not among ``hidden_layers``.
+    The last layer is not among ``hidden_layers``. With a ``conditional`` head there is none.
     """
 
     mappings = ("random", "local", "select")
@@ -34,10 +40,19 @@ class DirectModel(FamilyModel):
     """Thermometer bits per feature."""
     distribution: Distribution = "quantile"
     """Where the thresholds lie: evenly, by a normal distribution, or by quantiles."""
+    learn_thresholds: bool = False
+    """Train the thresholds, from there."""
     hidden_layers: Annotated[list[Width], Field(max_length=64)]
     temperature: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """Divisor of the counts before the softmax, tau; None: ``0.24 votes**0.57``."""
     learn_temperature: bool = False
+    head: Literal["votes", "conditional"] = "votes"
+    """Score classes by nodes of their own, which vote; or by every node of the last hidden layer,
+    whose weight for each class is added where the node is 1 (LL-ViT's conditional summation)."""
+    head_bitwidth: Bits = 8
+    """Bits of such a weight."""
+    spectral: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    """Strength of the penalty on the tables' spectra, see `lutra.nn.Direct.penalty`."""
 
     @property
     def fan_ins(self) -> int:
@@ -50,15 +65,24 @@ class DirectModel(FamilyModel):
 
     def levels(self, classes: int) -> list[Level]:
         """Return the layers as levels, see `FamilyModel.levels`."""
-        widths = [*self.hidden_layers, classes * self.votes]
+        if self.head == "votes":
+            widths = [*self.hidden_layers, classes * self.votes]
+        elif not self.hidden_layers or self.votes > 1 or self.ensemble.members > 1:
+            raise ValueError(
+                "model.head = 'conditional' weighs the nodes of the last of hidden_layers: it "
+                "needs one, votes = 1 and no ensemble"
+            )
+        else:
+            widths = self.hidden_layers
         return check_levels([Level(width, self.fan_ins, 1, 1, False, False) for width in widths])
 
     def input_encoder(self, data: Dataset, copies: int = 1) -> InputEncoder:
         """Return the thermometers, fitted on the train part."""
         if copies > 1:
-            raise ValueError("model.ensemble.inputs = 'own': thermometers have nothing to learn")
+            raise ValueError("model.ensemble.inputs = 'own': thermometers have no copies")
         limits = thermometer(torch.from_numpy(data.train.x), self.thresholds, self.distribution)
-        return ThermometerEncoder(limits, data.width, data.signed, data.image)
+        kind = LearnedThermometer if self.learn_thresholds else ThermometerEncoder
+        return kind(limits, data.width, data.signed, data.image)
 
     def layers(
         self, name: str, level: Level, wires: Tensor, generator: torch.Generator
@@ -83,6 +107,22 @@ class DirectModel(FamilyModel):
         return LutModel(
             encoder, layers, votes, members, scale=scale, learn_scale=self.learn_temperature
         )
+
+    def build(
+        self,
+        encoder: InputEncoder,
+        classes: int,
+        generator: torch.Generator,
+        wiring: MemberWiring | None = None,
+    ) -> LutModel:
+        """Return the network, see `FamilyModel.build`."""
+        model = super().build(encoder, classes, generator, wiring)
+        if self.head == "conditional":
+            nodes = self.hidden_layers[-1]
+            head = IntegerLayer(nodes, classes, None, self.head_bitwidth, "head", generator)
+            model.levels.append(head)
+            nn.init.constant_(model.logit_scale, 1 / (self.temperature or nodes**0.5) / head.top)
+        return model
 
     def random_wiring(self, level: Level, features: int, generator: torch.Generator) -> Tensor:
         """Return wires that read every feature about equally often."""

@@ -15,12 +15,17 @@ class DiffLogicNet(DirectModel):
     """Every node mixes the 16 gates of two inputs; the bit that flows is the mixture's, rounded.
 
     The published training lets mixtures flow and rounds in the end, which costs accuracy at the
-    end and epochs on the way; rounding throughout costs neither (Mind the Gap, arXiv 2506.07500).
+    end and epochs on the way; rounding throughout costs neither (Mind the Gap, arXiv 2506.07500),
+    and is the default here.
     """
 
     family: Literal["difflogicnet"]
     residual: bool = False
     """Begin with gates that pass their first input on (conv. DiffLogicNet, NeurIPS 2024)."""
+    relaxed: bool = False
+    """Let mixtures flow while training, as published."""
+    gumbel: bool = False
+    """Choose gates while training by logits with Gumbel noise (Mind the Gap)."""
 
     @property
     def fan_ins(self) -> int:
@@ -30,5 +35,10 @@ class DiffLogicNet(DirectModel):
     def function(self, level: Level, generator: torch.Generator) -> Direct:
         """Return the gates of a level."""
         return Direct(
-            *(level.width, 2, "gates", "difference"), residual=self.residual, generator=generator
+            *(level.width, 2, "gates", "difference"),
+            residual=self.residual,
+            spectral=self.spectral,
+            relaxed=self.relaxed,
+            gumbel=self.gumbel,
+            generator=generator,
         )

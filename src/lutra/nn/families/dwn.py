@@ -25,6 +25,8 @@ class Dwn(DirectModel):
     """Weight of the near entries in ``extended``; 1 takes the neighbour alone."""
     residual: bool = False
     """Begin with tables that pass their first input on."""
+    relaxed: bool = False
+    """Let real values flow while training, rounded in the end alone; not for ``entries``."""
 
     @property
     def fan_ins(self) -> int:
@@ -35,5 +37,6 @@ class Dwn(DirectModel):
         """Return the tables of a level."""
         return Direct(
             *(level.width, level.fan_in, self.parametrisation, self.gradient, self.softness),
-            *(self.residual, generator),
+            *(self.residual, self.spectral, self.relaxed),
+            generator=generator,
         )

@@ -6,8 +6,8 @@ from typing import Annotated, Literal
 import torch
 from pydantic import Field
 
-from lutra.nn._binary_layer import BinaryLayer
 from lutra.nn._encoders import InputEncoder
+from lutra.nn._integer_layer import IntegerLayer
 from lutra.nn._model import LutModel
 from lutra.nn._quantiser import Quantiser
 from lutra.nn.families._fully_connected import FullyConnectedModel
@@ -17,11 +17,13 @@ __all__ = ["Finn"]
 
 
 class Finn(FullyConnectedModel):
-    """Dense layers of weights -1 and 1 between codes of few bits: popcounts and thresholds."""
+    """Dense layers of weights of few bits between codes of few bits: sums and thresholds."""
 
     family: Literal["finn"]
     hidden_layers: Annotated[list[Width], Field(min_length=1, max_length=64)]
     hidden_bitwidth: Bits = 1
+    weight_bitwidth: Bits = 1
+    """Bits per weight; one bit is a sign."""
 
     def network(self, encoder: InputEncoder, classes: int, generator: torch.Generator) -> LutModel:
         """Return the network, see `FullyConnectedModel`."""
@@ -30,5 +32,10 @@ class Finn(FullyConnectedModel):
         for number, (features, neurons) in enumerate(itertools.pairwise(widths)):
             last = number == len(self.hidden_layers)
             quantiser = None if last else Quantiser(self.hidden_bitwidth, signed=True)
-            layers.append(BinaryLayer(features, neurons, quantiser, f"layer{number}", generator))
-        return LutModel(encoder, layers, scale=widths[-2] ** -0.5)
+            layers.append(
+                IntegerLayer(
+                    *(features, neurons, quantiser, self.weight_bitwidth, f"layer{number}"),
+                    generator,
+                )
+            )
+        return LutModel(encoder, layers, scale=widths[-2] ** -0.5 / layers[-1].top)

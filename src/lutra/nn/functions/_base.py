@@ -66,6 +66,13 @@ class TableFunction(nn.Module):
     Measured: ``lutra bench train-scaling``, figure ``unique``.
     """
 
+    relaxed: bool = False
+    """Let real values flow while training, see `relax`."""
+
+    def relax(self, z: Tensor) -> Tensor:
+        """Return real values (n, samples) of real digits (n, F, samples), for single bits alone."""
+        raise NotImplementedError
+
     def table(self, entries: Entries) -> Tensor:
         """Evaluate every entry, differentiable in the parameters. Shape (n, E)."""
         return self(entries.values)
@@ -79,6 +86,10 @@ class TableFunction(nn.Module):
 
     def constrain(self) -> None:
         """Bring the parameters back within their bounds; most have none."""
+
+    def penalty(self) -> Tensor | None:
+        """Return what is added to the loss; None for nothing, as with most."""
+        return None
 
     def slopes(self, entries: Entries) -> Tensor:
         """Return the derivative of each table value by digit f in column f. Shape (n, E, row).

@@ -42,6 +42,13 @@ class Direct(TableFunction):
         What reaches the address bits, see `bit_mixing`.
     residual
         Begin by passing digit 0 on (conv. DiffLogicNet, NeurIPS 2024), instead of at random.
+    spectral
+        Strength of `penalty`.
+    relaxed
+        Let the tables' multilinear extension flow in training, as DiffLogicNet, Light DLGN and
+        WARP do, and not rounded bits.
+    gumbel
+        Choose gates in training by logits with Gumbel noise, anew at every step.
     generator
         Source of the initial parameters.
     """
@@ -56,12 +63,23 @@ class Direct(TableFunction):
         gradient: BitGradient = "extended",
         softness: float = 0.75,
         residual: bool = False,
+        spectral: float = 0.0,
+        relaxed: bool = False,
+        gumbel: bool = False,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         if parametrisation == "gates" and fan_in != 2:
             raise ValueError(f"the 16 gates have two inputs, not {fan_in}")
-        self.neurons = neurons
+        self.neurons, self.spectral, self.relaxed = neurons, spectral, relaxed
+        if gumbel and parametrisation != "gates":
+            raise ValueError(f"Gumbel noise is for the 16 gates, not for {parametrisation}")
+        if relaxed and parametrisation == "entries":
+            raise ValueError("DWN's entries have no relaxation: train logits or Walsh coefficients")
+        self.draws: Tensor | None
+        self.register_buffer("draws", torch.zeros(2, dtype=torch.int64) if gumbel else None)
+        if self.draws is not None:  # seed, steps so far
+            self.draws[0] = torch.randint(1 << 31, (), generator=generator)
         self.parametrisation: Parametrisation = parametrisation
         self.mixing: Tensor | None
         mixing = (
@@ -92,7 +110,15 @@ class Direct(TableFunction):
             case "walsh":
                 return _walsh(weight).sigmoid()
             case "gates":
-                return weight.softmax(1) @ _gates().to(weight)
+                return (weight + self._noise()).softmax(1) @ _gates().to(weight)
+
+    def _noise(self) -> Tensor | float:
+        """Return the step's Gumbel noise, (n, 16), the same until the next step."""
+        if self.draws is None or not self.training:
+            return 0.0
+        draw = torch.Generator().manual_seed(int(self.draws.sum()))
+        uniform = torch.rand(self.table_weight.shape, generator=draw).clamp_min_(1e-20)
+        return -(-uniform.log()).log().to(self.table_weight)
 
     def forward(self, z: Tensor) -> Tensor:
         """Read every sample's entry: bits (n, F, samples) to (n, samples)."""
@@ -104,6 +130,14 @@ class Direct(TableFunction):
         read = _Read.apply(values, z, address, slopes)
         assert isinstance(read, Tensor)
         return read
+
+    def relax(self, z: Tensor) -> Tensor:
+        """Return the multilinear extension of every table at z, (n, F, samples): (n, samples)."""
+        value = self.values()[:, :, None]
+        for digit in reversed(range(z.shape[1])):
+            lower, upper = value.chunk(2, dim=1)
+            value = torch.lerp(lower, upper, z[:, digit : digit + 1])
+        return value.squeeze(1)
 
     def table(self, entries: Entries) -> Tensor:
         """Return every entry's value. Shape (n, E)."""
@@ -121,9 +155,29 @@ class Direct(TableFunction):
         values = self.values()
         return values if self.mixing is None else values @ self.mixing
 
+    def penalty(self) -> Tensor | None:
+        """Return ``spectral * sum_s |s| w_s**2`` over all tables, w being the Walsh spectrum.
+
+        A coefficient counts by the number of inputs that its parity reads, so that entries which
+        no sample meets take after their neighbours. Without these weights it would be the decay of
+        the entries themselves (Parseval), and DWN's regulariser is (arXiv 2410.11112, section 3.4).
+        """
+        if not self.spectral:
+            return None
+        values = self.values() - 0.5
+        spectrum = _walsh(values) / values.shape[1]
+        subset = torch.arange(values.shape[1], device=values.device)
+        degree = sum(subset >> bit & 1 for bit in range(values.shape[1].bit_length() - 1))
+        return self.spectral * (degree * spectrum.square()).sum()
+
     @torch.no_grad()
     def constrain(self) -> None:
-        """Keep DWN's entries within their bounds, as after every step of the published training."""
+        """Keep DWN's entries within their bounds, as after every step of the published training.
+
+        Noise is drawn anew.
+        """
+        if self.draws is not None:
+            self.draws[1] += 1
         if self.parametrisation == "entries":
             self.table_weight.clamp_(-_BOUND, _BOUND)
 

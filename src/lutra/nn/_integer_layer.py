@@ -1,4 +1,4 @@
-"""Neurons of binary weights: sums of signed codes against thresholds, as a binarised network."""
+"""Neurons of whole weights: sums of weighted codes, and thresholds on them."""
 
 from typing import Any
 
@@ -12,14 +12,18 @@ from lutra.nn._norm import BatchNorm
 from lutra.nn._quantiser import Quantiser
 from lutra.nn._signal import Signal
 
-__all__ = ["BinaryLayer"]
+__all__ = ["IntegerLayer"]
 
 
-class BinaryLayer(nn.Module):
-    """``y = Q(BN(sign(W) x))``, every neuron reading every input (FINN, FPGA 2017, 1612.07119).
+class IntegerLayer(nn.Module):
+    """``y = Q(BN(q(W) x))``, every neuron reading every input; q(W) are whole numbers.
+
+    With one bit per weight they are signs, a binarised network (FINN, FPGA 2017, 1612.07119);
+    with more, ``round(W (2**(bits - 1) - 1))``. On single bits and without norm and quantiser it is
+    LL-ViT's conditional summation: ``y_c = sum_i b_i E[i, c]``.
 
     Codes are whole numbers, so that a sum is exact; norm and quantiser become thresholds on it.
-    The gradient of a weight passes its sign while the weight is within -1 and 1.
+    The gradient of a weight passes its rounding while the weight is within -1 and 1.
 
     Parameters
     ----------
@@ -27,6 +31,8 @@ class BinaryLayer(nn.Module):
         Inputs and neurons.
     quantiser
         Of the output; None leaves the sums whole, as class scores.
+    weight_bits
+        Bits per weight, 1 to 8.
     name
         For reports and RTL.
     generator
@@ -38,13 +44,16 @@ class BinaryLayer(nn.Module):
         features: int,
         neurons: int,
         quantiser: Quantiser | None,
+        weight_bits: int = 1,
         name: str = "",
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
         self.features, self.neurons, self.name = features, neurons, name
+        self.top = max(1, (1 << (weight_bits - 1)) - 1)
+        self.binary = weight_bits == 1
         weight = torch.empty(neurons, features).uniform_(-0.1, 0.1, generator=generator)
-        self.sign_weight = nn.Parameter(weight)
+        self.whole_weight = nn.Parameter(weight)
         self.quantiser = quantiser
         self.norm = None
         if quantiser is not None:
@@ -55,7 +64,8 @@ class BinaryLayer(nn.Module):
         """Add up, normalise, quantise."""
         low, step = self._grid(x.levels)
         carrier = x.codes.new_zeros((), dtype=step.dtype) if x.carrier is None else x.carrier
-        total = _Product.apply(self.sign_weight, carrier, x.codes, low, step)
+        weight = _Whole.apply(self.whole_weight, self.top, self.binary)
+        total = _Product.apply(weight, carrier, x.codes, low, step)
         assert isinstance(total, Tensor)
         if self.quantiser is None:
             least, bits = self._scores(low, len(x.levels))
@@ -69,24 +79,25 @@ class BinaryLayer(nn.Module):
     @torch.no_grad()
     def constrain(self) -> None:
         """Keep weights where their gradients pass."""
-        self.sign_weight.clamp_(-1, 1)
+        self.whole_weight.clamp_(-1, 1)
 
     @torch.no_grad()
     def lower(self, builder: Builder, words: Words, levels: Tensor) -> tuple[Words, Tensor]:
         """Append sums and thresholds to a circuit; return the codes and their real values."""
         low, step = self._grid(levels)
-        sign = _sign(self.sign_weight).cpu().numpy().astype(np.int64)
+        real = _whole(self.whole_weight, self.top, self.binary)
+        whole = real.cpu().numpy().astype(np.int64)
         if self.quantiser is None:
             least, bits = self._scores(low, len(levels))
-            bias = round(2 * float(low)) * sign.sum(1) - least
-            sums = self._sum(builder, words, 2 * sign, bias, Code(bits, least, float(step) / 2))
+            bias = round(2 * float(low)) * whole.sum(1) - least
+            sums = self._sum(builder, words, 2 * whole, bias, Code(bits, least, float(step) / 2))
             return sums, self._score_levels(least, bits, step)
-        least = -self.features * (len(levels) - 1)
+        least = -self.features * self.top * (len(levels) - 1)
         bits = (-2 * least).bit_length()
         bias = np.full(self.neurons, -least)
-        sums = self._sum(builder, words, sign, bias, Code(bits, least, float(step)))
+        sums = self._sum(builder, words, whole, bias, Code(bits, least, float(step)))
         grid = torch.arange(1 << bits, device=levels.device, dtype=step.dtype) + least
-        total = (grid + low * _sign(self.sign_weight).sum(1, keepdim=True)) * step
+        total = (grid + low * real.sum(1, keepdim=True)) * step
         training = self.training
         codes = self.train(False)._activate(total)[1].long()
         self.train(training)
@@ -112,7 +123,8 @@ class BinaryLayer(nn.Module):
 
     def _scores(self, low: Tensor, codes: int) -> tuple[int, int]:
         """Return the least score in half steps, and the bits that hold all above it."""
-        reach = self.features * round(2 * max(abs(float(low)), abs(float(low) + codes - 1)))
+        most = round(2 * max(abs(float(low)), abs(float(low) + codes - 1)))
+        reach = self.features * self.top * most
         return -reach, (2 * reach).bit_length()
 
     def _score_levels(self, least: int, bits: int, step: Tensor) -> Tensor:
@@ -129,16 +141,16 @@ class BinaryLayer(nn.Module):
 
 
 class _Product(torch.autograd.Function):
-    """``sign(W) @ x`` by whole numbers: exact whatever the order of the additions."""
+    """``W @ x`` by whole numbers: exact whatever the order of the additions."""
 
     @staticmethod
     def forward(
         ctx: Any, weight: Tensor, carrier: Tensor, codes: Tensor, low: Tensor, step: Tensor
     ) -> Tensor:
-        whole, sign = codes.to(step.dtype), _sign(weight)
+        whole = codes.to(step.dtype)
         ctx.save_for_backward(weight, (whole + low) * step)
         ctx.fed = carrier.dim() > 0
-        return (sign @ whole + low * sign.sum(1, keepdim=True)) * step
+        return (weight @ whole + low * weight.sum(1, keepdim=True)) * step
 
     @staticmethod
     @once_differentiable
@@ -146,10 +158,30 @@ class _Product(torch.autograd.Function):
         ctx: Any, gradient: Tensor
     ) -> tuple[Tensor | None, ...]:
         weight, values = ctx.saved_tensors
-        theirs = (gradient @ values.T) * (weight.abs() <= 1)
-        return theirs, _sign(weight).T @ gradient if ctx.fed else None, None, None, None
+        fed = weight.T @ gradient if ctx.fed else None
+        return gradient @ values.T, fed, None, None, None
 
 
-def _sign(weight: Tensor) -> Tensor:
-    """Return 1 where a weight is 0 or more, else -1."""
-    return (weight >= 0).to(weight.dtype) * 2 - 1
+class _Whole(torch.autograd.Function):
+    """Whole weights; the gradient passes where a weight is within -1 and 1."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, top: int, binary: bool) -> Tensor:
+        ctx.save_for_backward(weight)
+        ctx.top = top
+        return _whole(weight, top, binary)
+
+    @staticmethod
+    @once_differentiable
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: Tensor
+    ) -> tuple[Tensor, None, None]:
+        (weight,) = ctx.saved_tensors
+        return gradient * ctx.top * (weight.abs() <= 1), None, None
+
+
+def _whole(weight: Tensor, top: int, binary: bool) -> Tensor:
+    """Return signs, 1 for 0, or multiples of ``1 / top`` as whole numbers from -top to top."""
+    if binary:
+        return (weight >= 0).to(weight.dtype) * 2 - 1
+    return (weight * top).round().clamp(-top, top)
