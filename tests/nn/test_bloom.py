@@ -32,7 +32,8 @@ def by_sample(filters: BloomFilters, bits: Tensor, heard: Tensor, rate: float) -
                     address ^= int(word) * int(bits[place, sample])
                 found.append(filters.entries[number, address])
             answer = Sign.apply(torch.stack(found).min(0).values)
-            total = total + heard[number, sample] * answer / (1 - rate)
+            counts = filters.kept[number] * heard[number, sample]
+            total = total + counts * answer / (1 - rate)
         rows.append(total)
     return torch.stack(rows)
 
@@ -50,6 +51,7 @@ def test_sums_and_gradients_are_those_of_the_definition(
     filters = BloomFilters(order, words, address_bits, classes, draw).double()
     with torch.no_grad():
         filters.bias.uniform_(-3, 3, generator=draw)
+        filters.kept.random_(0, 2, generator=draw)
     bits = torch.randint(0, 2, (12, 6), generator=draw).to(torch.uint8)
     gradient = torch.randn(6, classes, generator=draw, dtype=torch.float64)
     for rate in (0.0, 0.5):
@@ -64,7 +66,9 @@ def test_sums_and_gradients_are_those_of_the_definition(
         other = torch.autograd.grad(reference, parameters, gradient)
         for x, y in zip(one, other, strict=True):
             torch.testing.assert_close(x, y, rtol=1e-12, atol=1e-12)
-    known = (filters(bits) - 2 * filters.bias.round() + count) / 2 + filters.bias.round()
+    known = (
+        filters(bits) - 2 * filters.bias.round() + filters.kept.sum(0)
+    ) / 2 + filters.bias.round()
     assert torch.equal(filters.counts(bits), known.long())
 
 

@@ -189,13 +189,14 @@ def test_bloom_filters_equal_torch(
     assert torch.equal(addresses.long(), plain)
     entries = whole(-3, 3, filters, 1 << address_bits, classes).float()  # many are equal
     heard = whole(0, 2, filters, 70).to(torch.uint8) if drop else None
-    sums = native_ops.bloom(entries, addresses, heard)
-    assert torch.equal(sums, torch_ops.bloom(entries, plain, heard))
+    kept = whole(0, 2, filters, classes).float()
+    sums = native_ops.bloom(entries, addresses, kept, heard)
+    assert torch.equal(sums, torch_ops.bloom(entries, plain, kept, heard))
     gradient = whole(-9, 9, 70, classes).float()  # whose sums are exact
-    ours = native_ops.bloom_backward(gradient, entries, addresses, heard)
-    assert torch.equal(ours, torch_ops.bloom_backward(gradient, entries, plain, heard))
+    ours = native_ops.bloom_backward(gradient, entries, addresses, kept, heard)
+    assert torch.equal(ours, torch_ops.bloom_backward(gradient, entries, plain, kept, heard))
     with pytest.raises(IndexError, match="outside of its filter"):
-        native_ops.bloom(entries, addresses | (1 << address_bits), heard)
+        native_ops.bloom(entries, addresses | (1 << address_bits), kept, heard)
 
 
 def step(threads: int) -> list[Tensor]:

@@ -36,10 +36,12 @@ inline Vec lesser(Vec x, Vec y) {
 
 void bloom(const Bloom &a, float *sums, size_t begin, size_t end) {
     const size_t row = padded(a.classes), samples = end - begin;
-    Scratch scratch((a.size + samples) * row);
+    Scratch scratch((a.size + samples + 1) * row);
     float *entries = scratch.take(a.size * row), *total = scratch.take(samples * row);
+    float *kept = scratch.take(row);
     for (size_t f = 0; f < a.filters; ++f) {
         copy_rows(a.entries + f * a.size * a.classes, a.size, a.classes, entries, row);
+        copy_rows(a.kept + f * a.classes, 1, a.classes, kept, row);
         const uint16_t *at = a.addresses + f * a.hashes * a.batch;
         for (size_t b = begin; b < end; ++b) {
             const Vec answer = all(a.heard ? a.heard[f * a.batch + b] : 1);
@@ -48,7 +50,8 @@ void bloom(const Bloom &a, float *sums, size_t begin, size_t end) {
                 for (size_t j = 1; j < a.hashes; ++j)
                     least = lesser(load(entries + at[j * a.batch + b] * row + c), least);
                 float *sum = total + (b - begin) * row + c;
-                store(sum, load(sum) + keep(least >= 0, answer + answer) - answer);
+                const Vec one = load(kept + c) * answer;
+                store(sum, load(sum) + keep(least >= 0, one + one) - one);
             }
         }
     }
@@ -58,12 +61,13 @@ void bloom(const Bloom &a, float *sums, size_t begin, size_t end) {
 void bloom_backward(const Bloom &a, const float *gradient, float *result, size_t begin,
                     size_t end) {
     const size_t row = padded(a.classes);
-    Scratch scratch((2 * a.size + a.batch) * row);
+    Scratch scratch((2 * a.size + a.batch + 1) * row);
     float *entries = scratch.take(a.size * row), *sums = scratch.take(a.size * row);
-    float *given = scratch.take(a.batch * row);
+    float *given = scratch.take(a.batch * row), *kept = scratch.take(row);
     copy_rows(gradient, a.batch, a.classes, given, row);
     for (size_t f = begin; f < end; ++f) {
         copy_rows(a.entries + f * a.size * a.classes, a.size, a.classes, entries, row);
+        copy_rows(a.kept + f * a.classes, 1, a.classes, kept, row);
         std::memset(sums, 0, a.size * row * sizeof *sums);
         const uint16_t *at = a.addresses + f * a.hashes * a.batch;
         for (size_t b = 0; b < a.batch; ++b) {
@@ -72,7 +76,8 @@ void bloom_backward(const Bloom &a, const float *gradient, float *result, size_t
                 Vec least = load(entries + at[b] * row + c);
                 for (size_t j = 1; j < a.hashes; ++j)
                     least = lesser(load(entries + at[j * a.batch + b] * row + c), least);
-                Vec left = load(given + b * row + c) * answer;  // for the first entry that is least
+                // For the first entry that is least.
+                Vec left = load(given + b * row + c) * load(kept + c) * answer;
                 for (size_t j = 0; j < a.hashes; ++j) {
                     const size_t entry = at[j * a.batch + b] * row + c;
                     const Mask mask = load(entries + entry) == least;

@@ -125,6 +125,7 @@ struct Hash {
 struct Bloom {
     const float *entries;          // [n, E, classes]
     const uint16_t *addresses;     // [n, hashes, B], below E
+    const float *kept;             // [n, classes], 0 where a filter does not count, else 1
     const uint8_t *heard;          // [n, B], 0 where an answer does not count; or null
     size_t filters, hashes, batch, size, classes;  // n and E among them
 };

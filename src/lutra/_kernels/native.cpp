@@ -88,9 +88,9 @@ SkipMlp skip_mlp(uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bia
             size_t(1) << (fan_in * bits), bits};
 }
 
-Bloom checked_bloom(uintptr_t entries, uintptr_t addresses, uintptr_t heard, size_t filters,
-                    size_t hashes, size_t batch, size_t size, size_t classes) {
-    const Bloom a{at<const float>(entries), at<const uint16_t>(addresses),
+Bloom checked_bloom(uintptr_t entries, uintptr_t addresses, uintptr_t kept, uintptr_t heard,
+                    size_t filters, size_t hashes, size_t batch, size_t size, size_t classes) {
+    const Bloom a{at<const float>(entries), at<const uint16_t>(addresses), at<const float>(kept),
                   at<const uint8_t>(heard), filters, hashes, batch, size, classes};
     uint16_t greatest = 0;
     for (size_t i = 0; i < filters * hashes * batch; ++i)
@@ -288,20 +288,21 @@ NB_MODULE(_native, m) {
              [&](size_t begin, size_t end) { chosen->hash(h, begin, end); });
     });
 
-    m.def("bloom", [](uintptr_t entries, uintptr_t addresses, uintptr_t heard, size_t filters,
-                      size_t hashes, size_t batch, size_t size, size_t classes, uintptr_t sums) {
+    m.def("bloom", [](uintptr_t entries, uintptr_t addresses, uintptr_t kept, uintptr_t heard,
+                      size_t filters, size_t hashes, size_t batch, size_t size, size_t classes,
+                      uintptr_t sums) {
         const Bloom a =
-            checked_bloom(entries, addresses, heard, filters, hashes, batch, size, classes);
+            checked_bloom(entries, addresses, kept, heard, filters, hashes, batch, size, classes);
         over(batch, filters * (hashes + 1) * classes / 4, [&](size_t begin, size_t end) {
             chosen->bloom(a, at<float>(sums), begin, end);
         }, 16);
     });
 
-    m.def("bloom_backward", [](uintptr_t entries, uintptr_t addresses, uintptr_t heard,
-                               size_t filters, size_t hashes, size_t batch, size_t size,
+    m.def("bloom_backward", [](uintptr_t entries, uintptr_t addresses, uintptr_t kept,
+                               uintptr_t heard, size_t filters, size_t hashes, size_t batch, size_t size,
                                size_t classes, uintptr_t gradient, uintptr_t result) {
         const Bloom a =
-            checked_bloom(entries, addresses, heard, filters, hashes, batch, size, classes);
+            checked_bloom(entries, addresses, kept, heard, filters, hashes, batch, size, classes);
         over(filters, batch * (2 * hashes + 1) * classes / 4, [&](size_t begin, size_t end) {
             chosen->bloom_backward(a, at<const float>(gradient), at<float>(result), begin, end);
         });

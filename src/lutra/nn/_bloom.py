@@ -44,13 +44,16 @@ class BloomFilters(nn.Module):
     ) -> None:
         super().__init__()
         self.order: Tensor
-        self.register_buffer("order", order.contiguous())
+        self.register_buffer("order", order.contiguous(), persistent=False)
         self.words: Tensor
         self.register_buffer("words", words, persistent=False)
         entries = torch.empty(len(order), 1 << address_bits, classes)
         self.entries = nn.Parameter(entries.uniform_(-1, 1, generator=generator))
         self.bias = nn.Parameter(torch.zeros(classes))
         """In filters, rounded: what it adds to the count of those that know a sample."""
+        self.kept: Tensor
+        self.register_buffer("kept", torch.ones(len(order), classes))
+        """1 where a filter counts, 0 where it is pruned."""
 
     def forward(self, bits: Tensor, dropout: Dropout | None = None) -> Tensor:
         """Return sums of answers of -1 and 1, and twice the bias: (batch, classes).
@@ -64,7 +67,7 @@ class BloomFilters(nn.Module):
         """
         addresses = operations(self.entries).hash_bits(bits, self.order, self.words)
         heard = None if dropout is None else dropout.draw(len(self.order), bits.shape[1])
-        sums = _Answers.apply(self.entries, addresses, heard)
+        sums = _Answers.apply(self.entries, addresses, self.kept, heard)
         assert isinstance(sums, Tensor)
         if dropout is not None:
             sums = sums / (1 - dropout.rate)
@@ -73,7 +76,7 @@ class BloomFilters(nn.Module):
     @torch.no_grad()
     def counts(self, bits: Tensor) -> Tensor:
         """Return how many filters know the samples, bias included: (batch, classes), int64."""
-        return (self(bits) + len(self.order)).long() // 2
+        return (self(bits) + self.kept.sum(0)).long() // 2
 
     @torch.no_grad()
     def weigh(self, bits: Tensor, weights: Tensor) -> Tensor:
@@ -83,7 +86,8 @@ class BloomFilters(nn.Module):
         """
         run = operations(self.entries)
         addresses = run.hash_bits(bits, self.order, self.words)
-        sums = run.bloom_backward(weights, self.entries, addresses, None)
+        every = torch.ones_like(self.kept)
+        sums = run.bloom_backward(weights, self.entries, addresses, every, None)
         return torch.where(self.entries >= 0, sums, -sums).sum(1)
 
     @torch.no_grad()
@@ -96,15 +100,16 @@ class _Answers(torch.autograd.Function):
     """Sums over filters of the signs of the least entries."""
 
     @staticmethod
-    def forward(ctx: Any, entries: Tensor, addresses: Tensor, heard: Tensor | None) -> Tensor:
-        ctx.save_for_backward(entries, addresses, heard)
-        return operations(entries).bloom(entries, addresses, heard)
+    def forward(
+        ctx: Any, entries: Tensor, addresses: Tensor, kept: Tensor, heard: Tensor | None
+    ) -> Tensor:
+        ctx.save_for_backward(entries, addresses, kept, heard)
+        return operations(entries).bloom(entries, addresses, kept, heard)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, gradient: Tensor
-    ) -> tuple[Tensor, None, None]:
-        entries, addresses, heard = ctx.saved_tensors
-        run = operations(entries)
-        return run.bloom_backward(gradient, entries, addresses, heard), None, None
+    ) -> tuple[Tensor, None, None, None]:
+        run = operations(gradient)
+        return run.bloom_backward(gradient, *ctx.saved_tensors), None, None, None

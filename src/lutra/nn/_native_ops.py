@@ -229,27 +229,32 @@ def hash_bits(bits: Tensor, order: Tensor, words: Tensor) -> Tensor:
     return addresses
 
 
-def bloom(entries: Tensor, addresses: Tensor, heard: Tensor | None) -> Tensor:
+def bloom(entries: Tensor, addresses: Tensor, kept: Tensor, heard: Tensor | None) -> Tensor:
     """See `lutra.nn._torch_ops.bloom`."""
     assert native is not None
     sums = torch.empty(addresses.shape[2], entries.shape[2])
-    native.bloom(*_bloom(entries, addresses, heard), pointer(sums))
+    native.bloom(*_bloom(entries, addresses, kept, heard), pointer(sums))
     return sums
 
 
 def bloom_backward(
-    gradient: Tensor, entries: Tensor, addresses: Tensor, heard: Tensor | None
+    gradient: Tensor, entries: Tensor, addresses: Tensor, kept: Tensor, heard: Tensor | None
 ) -> Tensor:
     """See `lutra.nn._torch_ops.bloom_backward`."""
     assert native is not None
     gradient, result = gradient.contiguous(), torch.empty(entries.shape)
-    native.bloom_backward(*_bloom(entries, addresses, heard), pointer(gradient), pointer(result))
+    native.bloom_backward(
+        *_bloom(entries, addresses, kept, heard), pointer(gradient), pointer(result)
+    )
     return result
 
 
-def _bloom(entries: Tensor, addresses: Tensor, heard: Tensor | None) -> tuple[int, ...]:
+def _bloom(
+    entries: Tensor, addresses: Tensor, kept: Tensor, heard: Tensor | None
+) -> tuple[int, ...]:
     """Return what the kernels take of filters; the caller keeps the tensors alive."""
-    pointers = pointer(entries), pointer(addresses, torch.uint16), pointer(heard, torch.uint8)
+    arrays = (entries, torch.float32), (addresses, torch.uint16), (kept, torch.float32)
+    pointers = (pointer(*array) for array in (*arrays, (heard, torch.uint8)))
     return *pointers, *addresses.shape, *entries.shape[1:]
 
 

@@ -293,7 +293,7 @@ def hash_bits(bits: Tensor, order: Tensor, words: Tensor) -> Tensor:
     return result
 
 
-def bloom(entries: Tensor, addresses: Tensor, heard: Tensor | None) -> Tensor:
+def bloom(entries: Tensor, addresses: Tensor, kept: Tensor, heard: Tensor | None) -> Tensor:
     """Return the sums of all filters' answers, (B, classes): signs, -1 or 1, of the least entries.
 
     Parameters
@@ -302,20 +302,23 @@ def bloom(entries: Tensor, addresses: Tensor, heard: Tensor | None) -> Tensor:
         (n, E, classes).
     addresses
         (n, hashes, B).
+    kept
+        (n, classes), 0 where a filter does not count, else 1.
     heard
         (n, B) uint8, 0 where an answer does not count; None where all do.
     """
     least, _ = _least(entries, addresses)
-    answers = (least >= 0).to(entries.dtype) * 2 - 1
+    answers = ((least >= 0).to(entries.dtype) * 2 - 1) * kept[:, None]
     return (answers if heard is None else answers * heard[:, :, None]).sum(0)
 
 
 def bloom_backward(
-    gradient: Tensor, entries: Tensor, addresses: Tensor, heard: Tensor | None
+    gradient: Tensor, entries: Tensor, addresses: Tensor, kept: Tensor, heard: Tensor | None
 ) -> Tensor:
     """Pass the gradient (B, classes) of `bloom` to the first of each sample's least entries."""
     _, hashes = _least(entries, addresses)
-    given = gradient.T if heard is None else gradient.T * heard[:, None]
+    given = gradient.T * kept[:, :, None]
+    given = given if heard is None else given * heard[:, None]
     result = torch.zeros_like(entries.mT)
     for number in range(addresses.shape[1]):
         own = torch.where(hashes.mT == number, given, 0).flatten(0, 1)

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from lutra.errors import CheckpointError
 from lutra.files import write_atomic
 from lutra.nn import LutModel
-from lutra.weightless import UleenModel
 
 __all__ = [
     "check_shapes",
@@ -79,7 +78,7 @@ def unpack(module: nn.Module, tensors: dict[str, Tensor], prefix: str, path: Pat
             raise damaged(path, f"{name!r} is not finite")
     try:
         module.load_state_dict(state)
-        if isinstance(module, LutModel | UleenModel):
+        if isinstance(module, LutModel):
             module.check_wires()
     except (RuntimeError, ValueError) as error:
         raise damaged(path, f"does not fit the model, {error}") from error

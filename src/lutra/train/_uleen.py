@@ -39,28 +39,25 @@ def train_uleen(
     folder: Path,
     progress: Progress | None = None,
 ) -> UleenModel:
-    """Train all filters, keep the most useful ones, train these; see `lutra.train.train`."""
+    """Train all filters, leave the least useful out, train the rest; see `lutra.train.train`."""
     check_uleen(recipe, config, data)
-    model = UleenModel(config, data, seed, pruned=True)
+    model = UleenModel(config, data, seed)
     last = _phase(recipe, config, data, seed, folder)
     if last.checkpoint.exists():
         load_state(last.checkpoint, last.digest)  # one of another recipe is refused before all work
+    first = _phase(recipe, config, data, seed, folder, whole=True)
     with cores_for(model):
-        if config.prune and not last.checkpoint.exists():
-            whole = UleenModel(config, data, seed)
-            fit(
-                whole,
-                data,
-                recipe.train,
-                _phase(recipe, config, data, seed, folder, whole=True),
-                progress,
-            )
-            model.prune(whole, torch.from_numpy(data.train.x), torch.from_numpy(data.train.y))
-        fit(model, data, recipe.train, last, progress)
-    for path in ("checkpoint", "result") if config.prune else ():
-        getattr(_phase(recipe, config, data, seed, folder, whole=True), path).unlink(
-            missing_ok=True
-        )
+        settings = recipe.train
+        if config.prune:
+            if not last.checkpoint.exists():
+                fit(model, data, settings, first, progress)
+                x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
+                model.prune(config.prune, x, y)
+            rate = config.tune_rate * settings.learning_rate
+            settings = settings.model_copy(update={"learning_rate": rate})
+        fit(model, data, settings, last, progress)
+    first.checkpoint.unlink(missing_ok=True)
+    first.result.unlink(missing_ok=True)
     return model
 
 
@@ -70,7 +67,7 @@ def restore_uleen(
     """Return the network that `train_uleen` left in ``folder``, in evaluation mode."""
     phase = _phase(recipe, config, data, seed, folder)
     tensors, _ = load_state(phase.result, phase.digest)
-    model = UleenModel(config, data, seed, pruned=True)
+    model = UleenModel(config, data, seed)
     unpack(model, tensors, "", phase.result)
     return model.train(False)
 

@@ -55,6 +55,8 @@ class Uleen(BaseModel):
     """Share of tuples whose filters are left out after a first training of ``train.epochs``."""
     tune_epochs: Annotated[int, Field(ge=1, le=100_000)] = 30
     """Length of the training of what is left."""
+    tune_rate: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """Its first learning rate, as a share of ``train.learning_rate``."""
 
     @model_validator(mode="after")
     def _check(self) -> "Uleen":

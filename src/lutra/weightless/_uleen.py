@@ -31,14 +31,12 @@ class UleenModel(nn.Module):
         The train part places the thresholds.
     seed
         Of order, hashes and initial entries.
-    pruned
-        Room for the filters that are kept alone, see `prune`.
     """
 
     estimated_lut6 = None
     budget = None
 
-    def __init__(self, config: Uleen, data: Dataset, seed: int, pruned: bool = False) -> None:
+    def __init__(self, config: Uleen, data: Dataset, seed: int) -> None:
         super().__init__()
         self.temperature = config.temperature
         limits = thermometer(torch.from_numpy(data.train.x), config.thresholds, config.distribution)
@@ -52,11 +50,10 @@ class UleenModel(nn.Module):
             order = np.resize(draw.permutation(bits), (-(-bits // size), size))
             hashing = draw_h3(size, config.address_bits[number], config.hashes, draw)
             words = (1 << np.arange(hashing.address_bits)) @ hashing.masks
-            left = len(order) - int(config.prune * len(order)) if pruned else len(order)
             self.hashing.append(hashing)
             self.parts.append(
                 BloomFilters(
-                    torch.from_numpy(order[:left]),
+                    torch.from_numpy(order),
                     torch.from_numpy(words),
                     hashing.address_bits,
                     len(data.classes),
@@ -87,36 +84,27 @@ class UleenModel(nn.Module):
         for part in self.filters:
             part.constrain()
 
-    def check_wires(self) -> None:
-        """Raise ValueError where a filter reads a bit that does not exist."""
-        for number, part in enumerate(self.filters):
-            if ((part.order < 0) | (part.order >= self.encoder.outputs)).any():
-                raise ValueError(
-                    f"submodel {number} reads outside of {self.encoder.outputs} encoded bits"
-                )
-
     @torch.no_grad()
-    def prune(self, whole: "UleenModel", raw: Tensor, y: Tensor) -> None:
-        """Take over the most useful filters of ``whole``, those of all classes to a tuple at once.
+    def prune(self, share: float, raw: Tensor, y: Tensor) -> None:
+        """Leave a share of every class's filters out, the least useful ones of each submodel.
 
-        A filter's use for its class is ``(M - 1)(TPR - FNR) + TNR - FPR`` over the rows (M
-        classes); the best class speaks for the tuple. The mean answers of all others join the bias.
+        A filter's use is ``TPR - FPR`` over the rows, what the published ``(M - 1)(TP - FN) + TN -
+        FP`` is in proportion to where M classes are equally frequent. Mean answers of filters that
+        are left out join the bias.
         """
-        classes = whole.filters[0].entries.shape[2]
+        classes = self.filters[0].entries.shape[2]
         own = F.one_hot(y, classes).double()
-        share, rest = own.mean(0).clamp(min=1e-9), (1 - own).mean(0).clamp(min=1e-9)
-        weights = ((classes - 1) * own / share - (1 - own) / rest).float() / len(y)
-        for part, other in zip(self.filters, whole.filters, strict=True):
-            use, mean = torch.zeros(2, len(other.order), classes)
+        right, wrong = own.mean(0).clamp(min=1e-9), (1 - own).mean(0).clamp(min=1e-9)
+        weights = (own / right - (1 - own) / wrong).float() / len(y)
+        for part in self.filters:
+            use, mean = torch.zeros(2, *part.kept.shape)
             for rows, given in zip(raw.split(_BATCH), weights.split(_BATCH), strict=True):
-                bits = whole.encode(rows)
-                use += other.weigh(bits, given)
-                mean += other.weigh(bits, torch.full_like(given, 1 / len(y)))
-            ranks = use.amax(1).argsort(descending=True, stable=True)
-            kept = ranks[: len(part.order)].sort().values
-            part.order.copy_(other.order[kept])
-            part.entries.copy_(other.entries[kept])
-            part.bias.copy_(other.bias + (mean.sum(0) - mean[kept].sum(0)) / 2)
+                bits = self.encode(rows)
+                use += part.weigh(bits, given)
+                mean += part.weigh(bits, torch.full_like(given, 1 / len(y)))
+            out = use.argsort(dim=0, stable=True)[: int(share * len(use))]
+            part.kept.scatter_(0, out, 0)
+            part.bias.add_(mean.gather(0, out).sum(0) / 2)
 
     @torch.no_grad()
     def codes(self, raw: Tensor) -> Tensor:
@@ -133,7 +121,7 @@ class UleenModel(nn.Module):
         parts, bias = [], self._bias()
         for part, hashing in zip(self.filters, self.hashing, strict=True):
             memories = (part.entries >= 0).permute(2, 0, 1).cpu().numpy()
-            kept = np.ones(memories.shape[:2], bool)
+            kept = part.kept.T.bool().cpu().numpy()
             parts.append(Filters(part.order.cpu().numpy(), hashing, memories, kept))
         encoder = self.encoder
         limits = encoder.limits.long().cpu().numpy()
