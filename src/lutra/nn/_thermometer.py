@@ -164,4 +164,4 @@ class _Steps(torch.autograd.Function):
         distance = (raw.to(position)[:, None] / ctx.words - position[:, :, None]) / _SOFTNESS
         share = distance.sigmoid()
         slope = share * (1 - share) / _SOFTNESS
-        return -(gradient.view(slope.shape) * slope).sum(2), None, None
+        return -(gradient.reshape(slope.shape) * slope).sum(2), None, None
