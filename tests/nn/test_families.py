@@ -311,6 +311,21 @@ def test_planes_of_pixels_and_thresholds_are_channels() -> None:
     assert first.taps[:, 0].tolist() == expected
 
 
+def test_layers_behind_convolutions_select_their_inputs(
+    small_mnist: Dataset, tmp_path: Path
+) -> None:
+    content = copy.deepcopy(TINY) | {"model": MODELS["conv-difflogicnet"]}
+    content["mapping"] = {"method": "select", "selection_rate": 0.5}
+    ours = parse_recipe(content)
+    start, model = build(ours, small_mnist, 0), train(ours, small_mnist, 0, tmp_path)
+    for before, after in zip(start.levels, model.levels, strict=True):
+        if isinstance(before, ConvLayer) and isinstance(after, ConvLayer):
+            pairs = zip(before.levels, after.levels, strict=True)
+            assert all(torch.equal(a.wires, b.wires) for a, b in pairs)
+        elif isinstance(before, TableLayer) and isinstance(after, TableLayer):
+            assert not torch.equal(before.wires, after.wires)
+
+
 def test_a_convolution_that_reads_too_far_is_found(small_mnist: Dataset) -> None:
     model = build(recipe(MODELS["conv-difflogicnet"]), small_mnist, 0)
     model.check_wires()
