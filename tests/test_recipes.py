@@ -28,6 +28,8 @@ LARGE = {
     "amigolut-jsc-s-x32",
     "amigolut-neuralut-mnist-x4",
     "bthowen-mnist-l",
+    "conv-mnist-lut6",
+    "conv-mnist-s",
     "kanele-mnist",
     "logicnets-jsc-l",
     "polylut-add2-jsc-xl",
@@ -35,7 +37,7 @@ LARGE = {
     "uleen-mnist-l",
     "uleen-mnist-m",
 }
-"""Tables of many megabits, or unpruned edges by ten thousands: minutes in a simulator."""
+"""Tables of many megabits or by ten thousands, unpruned edges: minutes in a simulator."""
 NETWORKS, OTHERS = [], []
 for path in RECIPES:
     marks = [pytest.mark.slow] if path.stem in LARGE else []

@@ -15,7 +15,7 @@ from lutra.circuit import load as load_circuit
 from lutra.circuit import save as save_circuit
 from lutra.data import Dataset, Split
 from lutra.errors import RecipeError
-from lutra.nn import ConvLayer, LutModel, TableLayer
+from lutra.nn import ConvLayer, LutModel, TableLayer, ThermometerEncoder
 from lutra.nn.functions import Polynomial
 from lutra.recipe import Recipe, parse_recipe
 from lutra.train import build, train
@@ -310,3 +310,40 @@ def test_a_convolution_reads_few_channels_evenly(small_mnist: Dataset) -> None:
     wires = first.levels[0].wires.view(12, 16)
     assert wires.sort(1).values.diff(dim=1).eq(1).all()  # every tap of the one channel, once
     assert (wires[:, 0] // 16).bincount().tolist() == [6, 6]
+
+
+def test_planes_of_pixels_and_thresholds_are_channels() -> None:
+    network = recipe(
+        {**MODELS["conv-difflogicnet"], "stages": [{"kernels": 3, "side": 2, "pool": 1}]}
+    ).network
+    encoder = ThermometerEncoder(torch.zeros(2 * 36, 2), 8, False, (6, 6))
+    first = network.build(encoder, 10, torch.Generator()).levels[0]
+    assert isinstance(first, ConvLayer)
+    corner = [0, 2, 12, 14]  # rows of six pixels, two bits each
+    expected = [tap + bit + plane for plane in (0, 72) for bit in (0, 1) for tap in corner]
+    assert first.taps[:, 0].tolist() == expected
+
+
+def test_layers_behind_convolutions_select_their_inputs(
+    small_mnist: Dataset, tmp_path: Path
+) -> None:
+    content = copy.deepcopy(TINY) | {"model": MODELS["conv-difflogicnet"]}
+    content["mapping"] = {"method": "select", "selection_rate": 0.5}
+    ours = parse_recipe(content)
+    start, model = build(ours, small_mnist, 0), train(ours, small_mnist, 0, tmp_path)
+    for before, after in zip(start.levels, model.levels, strict=True):
+        if isinstance(before, ConvLayer) and isinstance(after, ConvLayer):
+            pairs = zip(before.levels, after.levels, strict=True)
+            assert all(torch.equal(a.wires, b.wires) for a, b in pairs)
+        elif isinstance(before, TableLayer) and isinstance(after, TableLayer):
+            assert not torch.equal(before.wires, after.wires)
+
+
+def test_a_convolution_that_reads_too_far_is_found(small_mnist: Dataset) -> None:
+    model = build(recipe(MODELS["conv-difflogicnet"]), small_mnist, 0)
+    model.check_wires()
+    second = model.levels[2]
+    assert isinstance(second, ConvLayer)
+    second.levels[1].wires[3, 1] = 32
+    with pytest.raises(ValueError, match="level 2 reads feature 32 of 54"):
+        model.check_wires()

@@ -50,7 +50,7 @@ class OrPool(nn.Module):
         codes = reduce(torch.maximum, _parts(x.codes, self)).reshape(self.neurons, -1)
         carrier = x.carrier
         if carrier is not None:
-            carrier = _Share.apply(carrier, x.codes, codes, self)
+            carrier = _Share.apply(carrier, x.codes, self)
             assert isinstance(carrier, Tensor)
         return Signal(codes, x.levels, x.bits, carrier)
 
@@ -70,25 +70,25 @@ class _Share(torch.autograd.Function):
     """The carrier of the squares."""
 
     @staticmethod
-    def forward(ctx: Any, carrier: Tensor, codes: Tensor, pooled: Tensor, layer: OrPool) -> Tensor:
-        ctx.save_for_backward(codes, pooled)
+    def forward(ctx: Any, carrier: Tensor, codes: Tensor, layer: OrPool) -> Tensor:
+        ctx.save_for_backward(codes)
         ctx.layer = layer
-        return carrier.new_empty(()).expand(pooled.shape)
+        return carrier.new_empty(()).expand(layer.neurons, codes.shape[1])
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, gradient: Tensor
-    ) -> tuple[Tensor, None, None, None]:
-        codes, pooled = ctx.saved_tensors
+    ) -> tuple[Tensor, None, None]:
+        (codes,) = ctx.saved_tensors
         result = gradient.new_empty(codes.shape)
         inputs, outputs = _parts(codes, ctx.layer), _parts(result, ctx.layer)
         ones = reduce(torch.add, inputs)
         share = gradient.reshape(ones.shape) / ones.where(ones > 0, len(inputs))
-        top = pooled.view(ones.shape)
+        top = ones.clamp(max=1)
         for part, bits in zip(outputs, inputs, strict=True):
             torch.mul(share, bits == top, out=part)
-        return result, None, None, None
+        return result, None, None
 
 
 def _parts(x: Tensor, layer: OrPool) -> list[Tensor]:
