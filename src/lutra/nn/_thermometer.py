@@ -125,7 +125,7 @@ class LearnedThermometer(ThermometerEncoder):
         image: tuple[int, int] | None = None,
     ) -> None:
         super().__init__(thresholds, width, signed, image)
-        self.position = nn.Parameter((thresholds - 0.5) / (1 << width))
+        self.position = nn.Parameter((thresholds.contiguous() - 0.5) / (1 << width))
         """Shares of the word's range."""
 
     def forward(self, raw: Tensor) -> Signal:
