@@ -149,7 +149,10 @@ class TableLayer(nn.Module):
         levels
             Real value of every input code. Shape (2**bits,).
         """
+        training = self.function.training
+        self.function.train(False)  # no noise, whatever the caller's mode
         table = self.function.table(Entries(levels, self.bits, self.wires.shape[1]))
+        self.function.train(training)
         values = self.norm.normalise(table, self.norm.mean, self.norm.variance)
         return self.quantiser(values)[1].long()
 
