@@ -30,6 +30,10 @@ LARGE = {
     "bthowen-mnist-l",
     "conv-mnist-lut6",
     "conv-mnist-s",
+    "difflogic-mnist-small",
+    "dwn-jsc-2400",
+    "finn-mnist-lfc",
+    "finn-mnist-sfc",
     "kanele-mnist",
     "logicnets-jsc-l",
     "polylut-add2-jsc-xl",
@@ -37,7 +41,7 @@ LARGE = {
     "uleen-mnist-l",
     "uleen-mnist-m",
 }
-"""Tables of many megabits or by ten thousands, unpruned edges: minutes in a simulator."""
+"""Tables of many megabits or by ten thousands, unpruned edges, wide sums: minutes to simulate."""
 NETWORKS, OTHERS = [], []
 for path in RECIPES:
     marks = [pytest.mark.slow] if path.stem in LARGE else []

@@ -50,6 +50,8 @@ class Published:
 _NLA = "NeuraLUT-Assemble, FCCM 2025, arXiv 2504.00592"
 _DWN = "DWN, ICML 2024, arXiv 2410.11112"
 _DWN_ENCODER = "Mecik and Kumm, arXiv 2512.15251"
+_DIFFLOGIC = "DiffLogicNet, NeurIPS 2022, arXiv 2210.08277, on FPGA by DWN's authors"
+_FINN = "FINN, FPGA 2017, arXiv 1612.07119"
 _TREE = "TreeLUT, FPGA 2025, arXiv 2501.01511"
 _KANELE = "KANELE, FPGA 2026, arXiv 2512.12850"
 _ADD = "PolyLUT-Add, FPL 2024, arXiv 2406.04910"
@@ -87,6 +89,9 @@ _POINTS: dict[str, tuple[Published, ...]] = {
         Published("DWN n=6 md", 97.9, 1413, 1143, 827, 3.6, _DWN, _CORE),
         Published("DWN n=6 md", 97.8, 2055, 1675, 873, 4.6, _DWN, _CORE),
         Published("DWN n=6 lg", 98.3, 4082, 3385, 827, 6.0, _DWN, _CORE),
+        Published("DiffLogicNet small", 97.62, 19_100, None, None, 95.0, _DIFFLOGIC, _ZYNQ),
+        Published("FINN SFC-max", 95.83, 91_131, None, 200, 310.0, _FINN, _ZYNQ),
+        Published("FINN LFC-max", 98.40, 82_988, None, 200, 2440.0, _FINN, _ZYNQ),
         Published("TreeLUT I", 96.6, 4478, 597, 791, 2.5, _TREE, "comparators included"),
         Published("TreeLUT II", 96.0, 3499, 759, 874, 2.3, _TREE, "comparators included"),
         Published("KANELE", 96.3, 3809, 4133, 864, 9.3, _KANELE, _V24),
@@ -101,7 +106,6 @@ _POINTS: dict[str, tuple[Published, ...]] = {
         Published("BTHOWeN S", 93.4, 15_756, None, 100, 250.0, _BTHOWEN, _ZYNQ),
         Published("BTHOWeN M", 94.3, 38_912, None, 100, 370.0, _BTHOWEN, _ZYNQ),
         Published("BTHOWeN L", 95.2, 151_704, None, 100, 740.0, _BTHOWEN, _ZYNQ),
-        Published("FINN", 96.0, 91_131, None, 200, 310.0, "later comparison tables"),
         Published("hls4ml", 95.0, 260_092, None, 200, 190.0, "later comparison tables"),
     ),
     "jsc-openml": (
@@ -111,6 +115,8 @@ _POINTS: dict[str, tuple[Published, ...]] = {
         Published("TreeLUT I", 75.6, 2234, 347, 735, 2.7, _TREE, "comparators included"),
         Published("TreeLUT II", 75.0, 796, 74, 887, 1.1, _TREE, "comparators included"),
         Published("FPGN", 76.0, 3345, 1703, 730, 5.5, _FPGN),
+        Published("DWN 10", 71.1, 20, None, None, None, _DWN, _CORE),
+        Published("DWN 10", 71.1, 64, None, None, 1.6, _DWN_ENCODER, "encoder included"),
         Published("DWN 50", 74.0, 110, 72, 1094, 1.5, _DWN, _CORE),
         Published("DWN 360", 75.6, 720, 457, 827, 3.6, _DWN, _CORE),
         Published("DWN 2400", 76.3, 4972, 3305, 827, 7.3, _DWN, _CORE),
