@@ -12,7 +12,7 @@ namespace {
 class Planes {
   public:
     explicit Planes(const Differences &d)
-        : d_(d), codes_(size_t(1) << d.bits), padded_(d.entries < 8 ? 8 : d.entries),
+        : d_(d), codes_(size_t(1) << d.bits), padded_(d.entries < kLeast ? kLeast : d.entries),
           scratch_(d.row * padded_ + codes_), plane_(scratch_.take(d.row * padded_)),
           scale_(scratch_.take(codes_)) {
         const size_t last = codes_ - 1;
@@ -33,8 +33,11 @@ class Planes {
                 }
     }
 
+    const float *column(size_t f) const { return plane_ + f * padded_; }
+
     void set(size_t column, const float *values) {
-        if (values) std::memcpy(plane_ + column * padded_, values, 4 * d_.entries);
+        if (values)
+            std::memcpy(plane_ + column * padded_, values, 4 * d_.entries);
     }
 
     void rows(float *out) const {
@@ -49,6 +52,7 @@ class Planes {
     }
 
   private:
+    static constexpr size_t kLeast = kWidth < 8 ? 8 : kWidth;  // whole vectors can be read
     const Differences d_;
     size_t codes_, padded_;
     Scratch scratch_;

@@ -2,10 +2,6 @@
 
 #pragma once
 
-#if defined(__AVX2__)
-#include <immintrin.h>
-#endif
-
 #include "differences.h"
 #include "kernels.h"
 #include "vectors.h"
@@ -13,23 +9,10 @@
 namespace lutra {
 namespace {
 
-// Compilers widen bytes one by one where they are not told how.
-inline Vec load_codes(const uint8_t *codes) {
-#if defined(__AVX512F__)
-    return _mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)codes)));
-#elif defined(__AVX2__)
-    return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)codes)));
-#else
-    Vec result;
-    for (size_t lane = 0; lane < kWidth; ++lane) result[lane] = codes[lane];
-    return result;
-#endif
-}
-
 inline float dot(const float *x, const uint8_t *codes, size_t size) {
     Vec sum{};
     size_t i = 0;
-    for (; i + kWidth <= size; i += kWidth) sum += load<Vec>(x + i) * load_codes(codes + i);
+    for (; i + kWidth <= size; i += kWidth) sum += load<Vec>(x + i) * __builtin_convertvector(load_bytes(codes + i), Vec);
     float lanes[kWidth];
     store(lanes, sum);
     for (size_t half = kWidth / 2; half; half /= 2)

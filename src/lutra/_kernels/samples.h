@@ -136,9 +136,10 @@ void unique_address(const UniqueAddress &u, size_t begin, size_t end) {
 #if defined(__SSSE3__) && !defined(__clang__)
 // Sixteen samples at a time from a table of `kParts` times sixteen codes, by byte shuffles.
 template <size_t kParts>
-size_t shuffle_lookup(const uint8_t *table, const uint8_t *row, size_t batch, uint8_t *code) {
-    Bytes part[kParts];
-    std::memcpy(part, table, sizeof part);
+size_t shuffle_lookup(const uint8_t *table, size_t entries, const uint8_t *row, size_t batch,
+                      uint8_t *code) {
+    Bytes part[kParts] = {};
+    std::memcpy(part, table, entries);
     size_t b = 0;
     for (; b + 16 <= batch; b += 16) {
         Bytes at;
@@ -165,9 +166,9 @@ void lookup(const Lookup &l, size_t begin, size_t end) {
         size_t b = 0;
 #if defined(__SSSE3__) && !defined(__clang__)
         if constexpr (sizeof(Word) == 1) {
-            if (entries == 16) b = shuffle_lookup<1>(table, row, batch, code);
-            if (entries == 32) b = shuffle_lookup<2>(table, row, batch, code);
-            if (entries == 64) b = shuffle_lookup<4>(table, row, batch, code);
+            if (entries <= 16) b = shuffle_lookup<1>(table, entries, row, batch, code);
+            if (entries == 32) b = shuffle_lookup<2>(table, entries, row, batch, code);
+            if (entries == 64) b = shuffle_lookup<4>(table, entries, row, batch, code);
         }
 #endif
         for (; b < batch; ++b) code[b] = table[row[b]];
@@ -204,6 +205,23 @@ void quantise(const Quantise &q, size_t begin, size_t end) {
     }
 }
 
+// The gradients of each entry's samples, for tables so small that every entry can ask all samples.
+inline void sum_small(const float *gradient, const uint8_t *row, size_t batch, size_t entries,
+                      float *sum) {
+    Vec sums[8] = {};
+    size_t b = 0;
+    for (; b + kWidth <= batch; b += kWidth) {
+        const Vec x = load(gradient + b);
+        const Mask at = load_bytes(row + b);
+        for (size_t e = 0; e < entries; ++e) sums[e] += keep(at == int32_t(e), x);
+    }
+    for (size_t e = 0; e < entries; ++e) {
+        sum[e] = 0;
+        for (size_t lane = 0; lane < kWidth; ++lane) sum[e] += sums[e][lane];
+    }
+    for (; b < batch; ++b) sum[row[b]] += gradient[b];
+}
+
 template <typename Word>
 void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
     const Quantise &q = a.forward;
@@ -215,11 +233,15 @@ void quantise_backward(const QuantiseBackward &a, size_t begin, size_t end) {
         const float *gradient = a.gradient + n * a.batch;
         const Word *row = static_cast<const Word *>(a.addresses) + n * a.batch;
         float *direct = a.direct + n * q.entries, *shared = a.shared + n * q.entries;
-        std::memset(sum, 0, 4 * table_size);
-        over_samples(a.batch, entries, [=](size_t b, size_t copy) {
-            sum[copy * entries + row[b]] += gradient[b];
-        });
-        add_copies(sum, entries, table_size / entries);
+        if (sizeof(Word) == 1 && entries <= 8) {
+            sum_small(gradient, (const uint8_t *)row, a.batch, entries, sum);
+        } else {
+            std::memset(sum, 0, 4 * table_size);
+            over_samples(a.batch, entries, [=](size_t b, size_t copy) {
+                sum[copy * entries + row[b]] += gradient[b];
+            });
+            add_copies(sum, entries, table_size / entries);
+        }
         const float mean = q.mean[n], bias = q.bias[n];
         const float deviation = std::sqrt(q.variance[n] + q.eps), scale = q.weight[n] / deviation;
         float bias_sum = 0, weight_sum = 0, step_sum = 0;
@@ -308,6 +330,42 @@ void gather_neuron(const Gather &g, size_t n, const float *rows, size_t from, si
     }
 }
 
+#if defined(LUTRA_PICK)
+// From a table of bits that fits a few registers: no rows, a digit's slope is picked by address.
+template <size_t kParts>
+void gather_picked(const Gather &g, size_t n, const Planes &planes, size_t from, size_t to,
+                   const bool *first, const float *zeros) {
+    const float *gradient = g.gradient + n * g.batch;
+    const uint8_t *address = static_cast<const uint8_t *>(g.addresses) + n * g.batch;
+    const float *direct = planes.column(g.row - 2), *shared = planes.column(g.row - 1);
+    const GatherOrder order(g);
+    for (size_t b = from; b < to;) {
+        const bool whole = b + kWidth <= to;
+        const Mask at = whole ? load_bytes(address + b) : Mask{};
+        Vec sample{};
+        if (whole) {
+            sample = load(gradient + b) * pick<kParts>(direct, at);
+            if (g.shared) sample += pick<kParts>(shared, at);
+        }
+        for (size_t i = 0; i < g.fan_in; ++i) {
+            const size_t f = order(i), digit = n * g.fan_in + f;
+            float *result = g.result + g.wires[digit] * g.batch + b;
+            const float *before = first[digit] ? zeros : result, *slope = planes.column(f);
+            if (whole) {
+                store(result, load(before) + sample * pick<kParts>(slope, at));
+                continue;
+            }
+            for (size_t k = 0; k < to - b; ++k) {
+                const size_t e = address[b + k];
+                const float own = gradient[b + k] * direct[e] + (g.shared ? shared[e] : 0);
+                result[k] = before[k] + own * slope[e];
+            }
+        }
+        b += whole ? kWidth : to - b;
+    }
+}
+#endif
+
 template <typename Word>
 void gather(const Gather &g, size_t begin, size_t end) {
     static constexpr decltype(&gather_neuron<Word, 0>) parts[] = {
@@ -343,6 +401,15 @@ void gather(const Gather &g, size_t begin, size_t end) {
                 planes.fill(n);
                 planes.set(g.row - 2, g.direct + at);
                 planes.set(g.row - 1, g.shared ? g.shared + at : nullptr);
+#if defined(LUTRA_PICK)
+                if (g.entries <= kPicked * kWidth) {
+                    constexpr decltype(&gather_picked<1>) picked[] = {
+                        gather_picked<1>, gather_picked<2>, gather_picked<4>};
+                    const size_t parts = (g.entries - 1) / kWidth;
+                    picked[parts > 1 ? 2 : parts](g, n, planes, from, to, first, zeros);
+                    continue;
+                }
+#endif
                 planes.rows(own);
                 rows = own;
             }
