@@ -15,6 +15,7 @@ from lutra.nn import (
     balanced_wiring,
     thermometer,
 )
+from lutra.nn._wiring import shuffled
 from lutra.nn.functions import Entries, Parametrisation, bit_mixing
 
 GATES = ["0", "~(a|b)", "a&~b", "~b", "~a&b", "~a", "a^b", "~(a&b)",
@@ -183,3 +184,13 @@ def test_balanced_wiring_reads_all_features_alike(n: int, f: int, features: int,
     counts = wires.flatten().bincount(minlength=features)
     doubled = n * f // features  # a neuron where permutations meet may have been mended
     assert counts.max() - counts.min() <= 1 + 2 * (doubled + 1)
+
+
+@given(st.integers(1, 20), st.integers(1, 5), st.integers(0, 99))
+def test_shuffled_wires_are_the_same_in_another_order(n: int, f: int, seed: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    wires = balanced_wiring(n, f, 40, draw)
+    other = shuffled(wires, draw)
+    assert torch.equal(other.sort(1).values, wires)
+    if n * f > 30 and f > 1:
+        assert not torch.equal(other, wires)

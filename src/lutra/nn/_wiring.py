@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["balanced_wiring", "local_wiring", "random_wiring", "tree_wiring"]
+__all__ = ["balanced_wiring", "local_wiring", "random_wiring", "shuffled", "tree_wiring"]
 
 
 def balanced_wiring(
@@ -78,6 +78,11 @@ def random_wiring(
         raise ValueError(f"fan-in {fan_in} exceeds the {features} features to choose from")
     order = torch.rand(neurons, features, generator=generator).argsort(dim=1)
     return order[:, :fan_in].sort(dim=1).values
+
+
+def shuffled(wires: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Return every row in random order, lest residual tables pass on the first features alone."""
+    return wires.gather(1, torch.rand(wires.shape, generator=generator).argsort(1))
 
 
 def tree_wiring(neurons: int, fan_in: int) -> Tensor:

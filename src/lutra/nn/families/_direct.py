@@ -20,7 +20,7 @@ from lutra.nn._thermometer import (
     ThermometerEncoder,
     thermometer,
 )
-from lutra.nn._wiring import balanced_wiring
+from lutra.nn._wiring import balanced_wiring, shuffled
 from lutra.nn.families._family import FamilyModel, MemberWiring
 from lutra.nn.families._levels import Bits, Level, Width, check_levels
 from lutra.nn.functions import Direct
@@ -46,6 +46,8 @@ class DirectModel(FamilyModel):
     temperature: Annotated[float, Field(gt=0, le=1e6)] | None = None
     """Divisor of the counts before the softmax, tau; None: ``0.24 votes**0.57``."""
     learn_temperature: bool = False
+    residual: bool = False
+    """Begin with tables that pass one input on (conv. DiffLogicNet, NeurIPS 2024)."""
     head: Literal["votes", "conditional"] = "votes"
     """Score classes by nodes of their own, which vote; or by every node of the last hidden layer,
     whose weight for each class is added where the node is 1 (LL-ViT's conditional summation)."""
@@ -116,7 +118,12 @@ class DirectModel(FamilyModel):
         wiring: MemberWiring | None = None,
     ) -> LutModel:
         """Return the network, see `FamilyModel.build`."""
-        model = super().build(encoder, classes, generator, wiring)
+        return self.with_head(
+            super().build(encoder, classes, generator, wiring), classes, generator
+        )
+
+    def with_head(self, model: LutModel, classes: int, generator: torch.Generator) -> LutModel:
+        """Return the model with what weighs its nodes, where ``head`` says so."""
         if self.head == "conditional":
             nodes = self.hidden_layers[-1]
             head = IntegerLayer(nodes, classes, None, self.head_bitwidth, "head", generator)
@@ -126,7 +133,8 @@ class DirectModel(FamilyModel):
 
     def random_wiring(self, level: Level, features: int, generator: torch.Generator) -> Tensor:
         """Return wires that read every feature about equally often."""
-        return balanced_wiring(level.width, level.fan_in, features, generator)
+        wires = balanced_wiring(level.width, level.fan_in, features, generator)
+        return shuffled(wires, generator) if self.residual else wires
 
     def local_wiring(
         self, image: tuple[int, int], window: int, classes: int, generator: torch.Generator

@@ -12,7 +12,7 @@ from lutra.nn._model import Layer, LutModel
 from lutra.nn._or_pool import OrPool
 from lutra.nn._table_layer import TableLayer
 from lutra.nn._thermometer import ThermometerEncoder
-from lutra.nn._wiring import balanced_wiring, tree_wiring
+from lutra.nn._wiring import balanced_wiring, shuffled, tree_wiring
 from lutra.nn.families._direct import DirectModel
 from lutra.nn.families._family import MemberWiring
 from lutra.nn.families._levels import Level
@@ -69,6 +69,7 @@ class ConvDiffLogicNet(DirectModel):
         return Direct(
             *(level.width, level.fan_in, self.parametrisation, self.gradient),
             residual=self.residual,
+            spectral=self.spectral,
             generator=generator,
         )
 
@@ -95,10 +96,10 @@ class ConvDiffLogicNet(DirectModel):
         if self.fan_in > features:
             raise ValueError(f"level0: fan-in {self.fan_in} exceeds {features} bits")
         for number, level in enumerate(self.levels(classes)):
-            wires = _shuffled(self.random_wiring(level, features, generator), generator)
+            wires = self.random_wiring(level, features, generator)
             layers.append(self.table_layer(f"level{number}", level, wires, generator))
             features = level.width
-        return self.model(encoder, layers)
+        return self.with_head(self.model(encoder, layers), classes, generator)
 
     def _stage(
         self, stage: Stage, image: Tensor, name: str, generator: torch.Generator
@@ -141,9 +142,4 @@ class ConvDiffLogicNet(DirectModel):
         leaves = self.fan_in ** (stage.depth - 1)
         drawn = [balanced_wiring(leaves, self.fan_in, own * field, generator) for _ in taps]
         wires = torch.cat([row[wires] for row, wires in zip(taps, drawn, strict=True)])
-        return _shuffled(wires, generator)
-
-
-def _shuffled(wires: Tensor, generator: torch.Generator) -> Tensor:
-    """Return every row in random order, lest residual tables pass on the first features alone."""
-    return wires.gather(1, torch.rand(wires.shape, generator=generator).argsort(1))
+        return shuffled(wires, generator)

@@ -20,8 +20,6 @@ class DiffLogicNet(DirectModel):
     """
 
     family: Literal["difflogicnet"]
-    residual: bool = False
-    """Begin with gates that pass their first input on (conv. DiffLogicNet, NeurIPS 2024)."""
     relaxed: bool = False
     """Let mixtures flow while training, as published."""
     gumbel: bool = False

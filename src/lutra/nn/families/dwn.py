@@ -23,8 +23,6 @@ class Dwn(DirectModel):
     """What an input bit is told: by the neighbouring entry, or by all as released or published."""
     softness: Annotated[float, Field(ge=0.5, le=1)] = 0.75
     """Weight of the near entries in ``extended``; 1 takes the neighbour alone."""
-    residual: bool = False
-    """Begin with tables that pass their first input on."""
     relaxed: bool = False
     """Let real values flow while training, rounded in the end alone; not for ``entries``."""
 
