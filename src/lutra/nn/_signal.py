@@ -52,7 +52,7 @@ class _Read(torch.autograd.Function):
     @staticmethod
     def forward(_ctx: Any, _carrier: Tensor, codes: Tensor, levels: Tensor) -> Tensor:
         if len(levels) == 2 and not levels[0]:  # a bit: the same numbers in a third of the time
-            return codes * levels[1]
+            return codes.to(levels.dtype).mul_(levels[1])
         return levels.index_select(0, codes.reshape(-1).int()).view(codes.shape)
 
     @staticmethod
