@@ -127,6 +127,20 @@ def test_levels_can_be_set_one_by_one(tiny_content: dict[str, Any]) -> None:
         parse_recipe(tiny_content)
 
 
+@pytest.mark.parametrize(
+    ("train", "mapping"), [({"flips": 0.01}, {}), ({}, {"method": "select", "candidates": 4})]
+)
+def test_what_needs_bits_is_refused_where_real_values_flow(
+    train: dict[str, Any], mapping: dict[str, Any]
+) -> None:
+    model = {"family": "difflogicnet", "hidden_layers": [20], "relaxed": True}
+    content = {"name": "soft", "model": model, "mapping": {"method": "random"}, "train": {}}
+    assert parse_recipe(content).network.levels(10)[0].width == 20
+    content |= {"train": train, "mapping": content["mapping"] | mapping}
+    with pytest.raises(RecipeError, match="lets no bits flow"):
+        parse_recipe(content)
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
     assert load_recipe(path).name == path.stem

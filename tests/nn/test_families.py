@@ -347,3 +347,27 @@ def test_a_convolution_that_reads_too_far_is_found(small_mnist: Dataset) -> None
     second.levels[1].wires[3, 1] = 32
     with pytest.raises(ValueError, match="level 2 reads feature 32 of 54"):
         model.check_wires()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hidden_layers": []}, "weighs the nodes of the last of hidden_layers"),
+        ({"votes": 2}, "votes = 1"),
+        ({"ensemble": {"members": 2}}, "no ensemble"),
+        ({"parametrisation": "entries", "relaxed": True}, "no relaxation"),
+    ],
+)
+def test_a_head_or_a_relaxation_that_cannot_be_is_one_clear_error(
+    change: dict[str, Any], message: str, small_mnist: Dataset
+) -> None:
+    model = {**MODELS["dwn-conditional"], "spectral": 0.0, **change}
+    with pytest.raises(RecipeError, match=message):
+        build(recipe(model), small_mnist, 0)
+
+
+def test_local_wires_are_for_images_of_one_colour(small_mnist: Dataset) -> None:
+    colours = Dataset(**{**vars(small_mnist), "image": (14, 28)})
+    content = copy.deepcopy(TINY) | {"mapping": {"method": "local", "window": 5}}
+    with pytest.raises(RecipeError, match="one colour"):
+        build(parse_recipe(content), colours, 0)
