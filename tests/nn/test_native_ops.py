@@ -251,6 +251,15 @@ def test_bad_arguments_are_refused() -> None:
     addresses = torch.zeros(1, 3, dtype=torch.uint8)
     with pytest.raises(IndexError, match="does not exist"):
         native_ops.gather(torch.zeros(1, 3), *shares, slopes, addresses, torch.tensor([[2]]), 2)
+    with pytest.raises(ValueError, match="each of their combinations"):
+        native_ops.gather(
+            torch.zeros(1, 3), *shares, torch.zeros(1, 2), addresses, torch.tensor([[1, 0]]), 2
+        )
+    with pytest.raises(IndexError, match="does not exist"):
+        native_ops.gains(
+            torch.zeros(1, 3), slopes, addresses, torch.zeros(9, 3, dtype=torch.uint8),
+            torch.tensor([[1]]), torch.tensor([[[9, 1]]]),
+        )  # fmt: skip
     with pytest.raises(TypeError, match="contiguous"):
         native_ops.pointer(torch.zeros(3, 2).T)
     with pytest.raises(TypeError, match="uint8"):

@@ -80,6 +80,13 @@ void check_row(size_t fan_in, size_t row) {
     if (row % 8 || row < fan_in + 2) throw nb::value_error("a row of slopes is too short");
 }
 
+// Slopes are rows, or a table of bits.
+void check_slopes(uintptr_t rows, size_t fan_in, size_t entries, size_t row) {
+    check_row(fan_in, row);
+    if (!rows && (fan_in > 16 || entries != size_t(1) << fan_in))
+        throw nb::value_error("a table of bits has an entry for each of their combinations");
+}
+
 SkipMlp skip_mlp(uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
                  uintptr_t output_weight, uintptr_t skip_weight, size_t fan_in, size_t hidden,
                  int bits) {
@@ -200,7 +207,7 @@ NB_MODULE(_native, m) {
                        size_t batch, size_t fan_in, size_t entries, size_t row,
                        uintptr_t result) {
         check_wires(at<const int64_t>(wires), neurons * fan_in, features);
-        check_row(fan_in, row);
+        check_slopes(rows, fan_in, entries, row);
         float *last = at<float>(rows) + row - 2;
         over(rows ? neurons : 0, 2 * entries, [&](size_t begin, size_t end) {
             for (size_t e = begin * entries; e < end * entries; ++e) {
@@ -221,7 +228,7 @@ NB_MODULE(_native, m) {
                       size_t count, uintptr_t result) {
         check_wires(at<const int64_t>(wires), neurons * fan_in, features);
         check_wires(at<const int64_t>(candidates), neurons * fan_in * count, features);
-        check_row(fan_in, row);
+        check_slopes(rows, fan_in, entries, row);
         const Gains g{at<const float>(gradient), at<const float>(rows), at<const float>(table),
                       at<const void>(addresses), at<const uint8_t>(codes),
                       at<const int64_t>(wires), at<const int64_t>(candidates), batch, fan_in,
