@@ -15,7 +15,7 @@ from lutra.circuit import load as load_circuit
 from lutra.circuit import save as save_circuit
 from lutra.data import Dataset, Split
 from lutra.errors import RecipeError
-from lutra.nn import ConvLayer, LutModel, TableLayer, ThermometerEncoder
+from lutra.nn import ConvLayer, IntegerLayer, LutModel, Signal, TableLayer, ThermometerEncoder
 from lutra.nn.functions import Polynomial
 from lutra.recipe import Recipe, parse_recipe
 from lutra.train import build, train
@@ -371,3 +371,12 @@ def test_local_wires_are_for_images_of_one_colour(small_mnist: Dataset) -> None:
     content = copy.deepcopy(TINY) | {"mapping": {"method": "local", "window": 5}}
     with pytest.raises(RecipeError, match="one colour"):
         build(parse_recipe(content), colours, 0)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 8])
+def test_whole_weights_begin_evenly_used(bits: int) -> None:
+    layer = IntegerLayer(50, 40, None, bits, generator=torch.Generator().manual_seed(0))
+    levels = torch.tensor([0.0, 1.0])
+    whole = layer(Signal(torch.eye(50, dtype=torch.uint8), levels, 1)).values
+    assert whole.abs().max() == max(1, 2 ** (bits - 1) - 1)
+    assert len(whole.unique()) == max(2, 2**bits - 1)

@@ -52,7 +52,8 @@ class IntegerLayer(nn.Module):
         self.features, self.neurons, self.name = features, neurons, name
         self.top = max(1, (1 << (weight_bits - 1)) - 1)
         self.binary = weight_bits == 1
-        weight = torch.empty(neurons, features).uniform_(-0.1, 0.1, generator=generator)
+        bound = 0.1 if self.binary else 1.0  # a few bits would round small weights to 0
+        weight = torch.empty(neurons, features).uniform_(-bound, bound, generator=generator)
         self.whole_weight = nn.Parameter(weight)
         self.quantiser = quantiser
         self.norm = None
