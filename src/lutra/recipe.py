@@ -32,6 +32,7 @@ __all__ = [
     "DistillConfig",
     "HardwareConfig",
     "MappingConfig",
+    "OptimiseConfig",
     "PublishedConfig",
     "Recipe",
     "TrainConfig",
@@ -97,6 +98,9 @@ class MappingConfig(_Section):
     """Exponent of ``exponential`` per unit of L1 norm, k; PolyLUT's lambda2 is 2**k."""
     window: Annotated[int, Field(ge=1)] = 9
     """Side of a window of ``local``, pixels."""
+    start: Literal["random", "local"] = "random"
+    """Where ``select`` begins: anywhere, or as ``local`` does, with the pixels within half a window
+    of a digit's first one as its candidates."""
     candidates: Annotated[int, Field(ge=2)] = 32
     """Inputs that each digit selects among."""
     selection_rate: Positive = 0.02
@@ -161,12 +165,22 @@ class TrainConfig(_Section):
     """Flipped bits per hidden code and step while tables train: a regulariser."""
     ema: Fraction = 0.0
     """Decay of the averaged weights that are validated and kept; 0 keeps the raw weights. Until
-    it has a full window, the average is over all steps."""
+    it has a full window, the average is over all steps; with ``mapping.method = "select"``, over
+    those since the wiring was fixed."""
     select: Literal["best", "last"] = "best"
     """Checkpoint kept: best on validation, or the last."""
     seed: Annotated[int, Field(ge=0)] = 0
     augment: AugmentConfig = AugmentConfig()
     distill: DistillConfig = DistillConfig()
+
+
+class OptimiseConfig(_Section):
+    """What is done to the circuit of a trained model."""
+
+    dont_cares: Literal["none", "train"] = "none"
+    """Entries that may change for the sake of area: none, or those that no row of the train part
+    reads, as in NullaNet. On other rows the class may then change; the accuracies are measured
+    after it, and those before it are recorded beside them."""
 
 
 class HardwareConfig(_Section):
@@ -194,7 +208,7 @@ class PublishedConfig(_Section):
     method: str
 
 
-_APART: Any = {"description": ..., "hardware": ..., "name": ..., "published": ...} | {
+_APART: Any = dict.fromkeys(("description", "hardware", "name", "optimise", "published"), ...) | {
     "model": {"path", "adder"}
 }
 """What training does not depend on, and the place of a file whose content it depends on."""
@@ -219,6 +233,7 @@ class Recipe(_Section):
     model: Annotated[Family | TreeLut | Bthowen | Uleen, Field(discriminator="family")]
     mapping: MappingConfig = MappingConfig()
     train: TrainConfig = TrainConfig()
+    optimise: OptimiseConfig = OptimiseConfig()
     hardware: HardwareConfig = HardwareConfig()
 
     @model_validator(mode="after")

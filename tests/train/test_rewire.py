@@ -64,7 +64,7 @@ def test_a_regrowth_score_is_the_gradient_of_a_new_skip_weight() -> None:
 def test_a_selection_gradient_is_that_of_a_candidate_in_the_digits_place() -> None:
     layer, flow, target = parts()
     config = MappingConfig(method="select", candidates=4, selection_rate=1.0, until=1.0)
-    rewire = Select({"0": layer}, {"0": FEATURES}, config, torch.Generator().manual_seed(1))
+    rewire = Select({"0": layer}, {"0": FEATURES}, config, None, torch.Generator().manual_seed(1))
     before, candidates = rewire.logits["0"].clone(), rewire.candidates["0"]
     assert torch.equal(candidates[:, :, 0], layer.wires)
     observed(rewire, layer, flow, target)
@@ -88,7 +88,7 @@ def test_wires_change_until_they_are_fixed(
     }  # fmt: skip
     recipe = parse_recipe(tiny_content)
     model = build(recipe, small_mnist, 0)
-    rewire = rewiring(recipe, model, torch.Generator().manual_seed(0))
+    rewire = rewiring(recipe, model, small_mnist.image, torch.Generator().manual_seed(0))
     assert rewire is not None
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     x, y = torch.from_numpy(small_mnist.train.x), torch.from_numpy(small_mnist.train.y)
@@ -107,13 +107,39 @@ def test_wires_change_until_they_are_fixed(
         assert all(len(set(row)) == len(row) for row in now.tolist())
 
 
+def test_a_local_start_has_near_pixels_as_candidates(small_mnist: Dataset) -> None:
+    """And any of their thresholds; behind the pixels, any node."""
+    recipe = parse_recipe({
+        "name": "near",
+        "model": {"family": "dwn", "thresholds": 3, "hidden_layers": [50], "votes": 2},
+        "mapping": {"method": "select", "start": "local", "window": 7, "candidates": 48},
+    })  # fmt: skip
+    model = build(recipe, small_mnist, 0)
+    rewire = rewiring(recipe, model, small_mnist.image, torch.Generator().manual_seed(0))
+    assert isinstance(rewire, Select)
+    wired, pixels = rewire.layers["0"].wires[:, :, None] // 3, rewire.candidates["0"] // 3
+    far = torch.maximum((wired // 28 - pixels // 28).abs(), (wired % 28 - pixels % 28).abs())
+    assert far.max() == 3  # also in a corner, where 16 pixels are near
+    assert rewire.candidates["0"].sort(dim=2).values.diff(dim=2).min() > 0
+    spread = rewire.layers["0"].wires // 3
+    assert (spread % 28).amax(1).sub((spread % 28).amin(1)).max() < 7
+    assert rewire.candidates["1"].shape == (20, 6, 48)
+
+
+def test_averages_begin_where_a_selection_ends() -> None:
+    layer, _, _ = parts()
+    config = MappingConfig(method="select", until=0.7)
+    select = Select({"0": layer}, {"0": FEATURES}, config, None, torch.Generator())
+    assert (select.settled(1001), Regrow({}, {}, config).settled(1001)) == (701, 0)
+
+
 @pytest.mark.parametrize("method", ["learned", "random"])
 def test_other_methods_leave_the_wires(
     method: str, tiny_content: dict[str, Any], small_mnist: Dataset
 ) -> None:
     tiny_content["mapping"]["method"] = method
     recipe = parse_recipe(tiny_content)
-    assert rewiring(recipe, build(recipe, small_mnist, 0), torch.Generator()) is None
+    assert rewiring(recipe, build(recipe, small_mnist, 0), None, torch.Generator()) is None
 
 
 def test_an_exchanged_digit_begins_without_effect() -> None:

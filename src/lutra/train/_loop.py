@@ -178,7 +178,9 @@ def fit(
                 averaged = average if isinstance(average, LutModel) else None
                 phase.rewiring.apply(step, phase.epochs * steps, optimizer, averaged)
             if average is not None:
-                _average(average, model, min(config.ema, 1 - 1 / (step + 1)))
+                settled = phase.rewiring.settled(phase.epochs * steps) if phase.rewiring else 0
+                window = max(1, step + 1 - settled)
+                _average(average, model, min(config.ema, 1 - 1 / window))
             phase.sums[0] += _finite(loss, phase)
             phase.sums[1] += int((logits.argmax(dim=1) == y[rows]).sum())
             phase.step += 1

@@ -54,6 +54,10 @@ class Rewiring:
         """Rewire after a step where one is due; ``average`` holds averaged weights."""
         raise NotImplementedError
 
+    def settled(self, steps: int) -> int:
+        """Return after how many of ``steps`` averages of the weights begin to mean something."""
+        return 0
+
     def state(self) -> dict[str, Tensor]:
         """Return what a checkpoint must hold, by name."""
         raise NotImplementedError
@@ -157,7 +161,7 @@ class Select(Rewiring):
 
     def __init__(
         self, layers: dict[str, TableLayer], features: dict[str, int], config: MappingConfig,
-        generator: torch.Generator,
+        image: tuple[int, int] | None, generator: torch.Generator,
     ) -> None:  # fmt: skip
         super().__init__(layers, features, config)
         self.logits: dict[str, Tensor] = {}
@@ -167,11 +171,22 @@ class Select(Rewiring):
             count = min(config.candidates, features[name])
             order = torch.rand(n, fan_in, features[name], generator=generator)
             first = self._first(name)
-            order.scatter_(2, (layer.wires - first)[:, :, None], 2.0)  # the wired one comes first
+            wired = (layer.wires - first)[:, :, None]
+            if name == "0" and config.start == "local" and image is not None:
+                order -= self._far(wired, features[name], image).to(order)
+            order.scatter_(2, wired, 2.0)  # the wired one comes first
             self.candidates[name] = order.topk(count, dim=2).indices + first[:, :, None]
             self.logits[name] = torch.zeros(n, fan_in, count)
             self.logits[name][:, :, 0] = 1.0
         self._rate = 0.0
+
+    def _far(self, wired: Tensor, features: int, image: tuple[int, int]) -> Tensor:
+        """Return which features, of pixels row by row, lie beyond the window of a digit."""
+        per_pixel = features // math.prod(image)
+        pixel, own = torch.arange(features) // per_pixel, wired // per_pixel
+        rows = (pixel // image[1] - own // image[1]).abs()
+        columns = (pixel % image[1] - own % image[1]).abs()
+        return torch.maximum(rows, columns) > self.config.window // 2
 
     def prepare(self, step: int, steps: int) -> None:
         """Observe every other step until the wiring is fixed."""
@@ -211,6 +226,10 @@ class Select(Rewiring):
             wires[:, digit] = candidates[:, digit].gather(1, best).squeeze(1)
         return wires
 
+    def settled(self, steps: int) -> int:
+        """Return when the wiring is fixed: a table read elsewhere is another table."""
+        return math.ceil(self.config.until * steps)
+
     def state(self) -> dict[str, Tensor]:
         """Return the logits; the candidates follow from the seed."""
         return self.logits
@@ -221,8 +240,13 @@ class Select(Rewiring):
         self.logits = dict(state)
 
 
-def rewiring(recipe: Recipe, model: LutModel, generator: torch.Generator) -> Rewiring | None:
-    """Return what changes the wires of ``model`` during training, None where nothing does."""
+def rewiring(
+    recipe: Recipe, model: LutModel, image: tuple[int, int] | None, generator: torch.Generator
+) -> Rewiring | None:
+    """Return what changes the wires of ``model`` during training, None where nothing does.
+
+    ``image`` is the shape of the data's images, where they are.
+    """
     kind = recipe.mapping.method
     if kind not in ("select", "regrow"):
         return None
@@ -235,7 +259,7 @@ def rewiring(recipe: Recipe, model: LutModel, generator: torch.Generator) -> Rew
             features[str(number)] = before if shared else before // model.members
     if kind == "regrow":
         return Regrow(layers, features, recipe.mapping)
-    return Select(layers, features, recipe.mapping, generator)
+    return Select(layers, features, recipe.mapping, image, generator)
 
 
 def _forget(

@@ -42,7 +42,7 @@ def build(
     try:
         check_parts(recipe, data)
         wiring = None if learned is None else iter(learned).__next__
-        if learned is None and recipe.mapping.method == "local":
+        if learned is None and "local" in (recipe.mapping.method, recipe.mapping.start):
             wiring = _local_wiring(recipe, data, seed)
         model = recipe.network.build(
             recipe.network.input_encoder(data, copies), len(data.classes), draw, wiring
@@ -76,7 +76,7 @@ def train(
         members = range(recipe.network.ensemble.members)
         wires = [_learn_wiring(recipe, data, seed, folder, n, progress) for n in members]
         model = build(recipe, data, seed, wires)
-    phase.rewiring = rewiring(recipe, model, generator(seed, "candidates"))
+    phase.rewiring = rewiring(recipe, model, data.image, generator(seed, "candidates"))
     phase.penalty = model.penalty
     ensemble = recipe.network.ensemble
     if ensemble.training == "bagging":
