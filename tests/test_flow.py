@@ -62,6 +62,30 @@ def test_a_run_leaves_record_circuit_rtl_and_page(finished: Path) -> None:
     assert result.accuracy.test == pytest.approx(100 * (predicted == small().test.y).mean())
 
 
+def test_dont_cares_change_no_train_row_and_leave_both_accuracies(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The training of the same recipe without them is taken over: it does not depend on them."""
+    content = {**TINY, "optimise": {"dont_cares": "train"}}
+    (tmp_path / "tiny.toml").write_text(toml(content))
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    monkeypatch.setattr(flow, "load_data", lambda *_, **__: small())
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "tiny.toml", "--results", "rows.json", "--seeds", "1"]) == 0
+    exact, found = (
+        load_result(folder / "runs/tiny/seed0/result.json") for folder in (finished, tmp_path)
+    )
+    assert found.exact_accuracy is not None and found.exact_accuracy == exact.accuracy
+    assert found.verify is not None and found.verify.exact
+    assert found.train == exact.train
+    (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
+    assert row["exact_test_mean"] == found.exact_accuracy.test
+    files = [folder / "runs/tiny/seed0/circuit.safetensors" for folder in (finished, tmp_path)]
+    assert files[0].read_bytes() != files[1].read_bytes()
+    scores = [evaluate(load(file), small().train.x)["scores"] for file in files]
+    assert np.array_equal(scores[0], scores[1])
+
+
 def test_every_data_key_reaches_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
     monkeypatch.setattr(flow, "load_data", lambda name, **rest: asked.update(rest, name=name))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from lutra.circuit import Circuit, evaluate, load, save
@@ -20,7 +21,7 @@ from lutra.data import load as load_data
 from lutra.emit import emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
-from lutra.passes import encoder_words, pipeline
+from lutra.passes import encoder_words, pipeline, specialise
 from lutra.provenance import commit, cpu, packages
 from lutra.recipe import Recipe, load_recipe
 from lutra.report import (
@@ -102,32 +103,25 @@ class Run:
         started = time.monotonic()
         model = self._model()
         data = self.data
-        bare = model.lower(self.recipe.name, data.classes, data.features)
-        hardware = self.recipe.hardware
-        circuit = pipeline(
-            bare, hardware.register_every, hardware.register_encoder, hardware.register_sums
-        )
-        found = evaluate(circuit, data.test.x)
+        circuit = model.lower(self.recipe.name, data.classes, data.features)
         codes = model.codes(torch.from_numpy(data.test.x)).numpy()
-        difference = first_difference({"scores": codes}, {"scores": found["scores"]})
+        scores = evaluate(circuit, data.test.x)["scores"]
+        difference = first_difference({"scores": codes}, {"scores": scores})
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: model and circuit differ: {difference}")
+        exact = None
+        if self.recipe.optimise.dont_cares == "train":
+            exact = self._accuracy(circuit)
+            circuit = self._specialise(circuit)
+        hardware = self.recipe.hardware
+        circuit = pipeline(
+            circuit, hardware.register_every, hardware.register_encoder, hardware.register_sums
+        )
         before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
         save(circuit, self.circuit_path)
-        classes = len(data.classes)
-        confusion = np.bincount(data.test.y * classes + found["class"][:, 0], minlength=classes**2)
-
-        def share(part: Split) -> float:
-            return _share(evaluate(circuit, part.x)["class"][:, 0] == part.y)
-
         parts = {
-            "accuracy": Accuracy(
-                validation=share(data.validation) if len(data.validation) else None,
-                test=_share(found["class"][:, 0] == data.test.y),
-                more={name: share(part) for name, part in data.more.items()},
-                classes=data.classes,
-                confusion=tuple(tuple(row) for row in confusion.reshape(classes, -1).tolist()),
-            ),
+            "accuracy": self._accuracy(circuit),
+            "exact_accuracy": exact,
             "circuit": circuit_figures(circuit),
         }
         earlier = self._load()
@@ -145,6 +139,33 @@ class Run:
             parts["synthesis"] = None
         self._record(**parts)
         return circuit
+
+    def _specialise(self, circuit: Circuit) -> Circuit:
+        rows = self.data.train.x
+        found = specialise(circuit, rows)
+        difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
+        if difference is not None:
+            raise VerifyError(f"{self.recipe.name}: don't-cares changed a train row: {difference}")
+        return found
+
+    def _accuracy(self, circuit: Circuit) -> Accuracy:
+        data, classes = self.data, len(self.data.classes)
+
+        def predict(part: Split) -> NDArray[np.int64]:
+            return evaluate(circuit, part.x)["class"][:, 0]
+
+        def share(part: Split) -> float:
+            return _share(predict(part) == part.y)
+
+        test = predict(data.test)
+        confusion = np.bincount(data.test.y * classes + test, minlength=classes**2)
+        return Accuracy(
+            validation=share(data.validation) if len(data.validation) else None,
+            test=_share(test == data.test.y),
+            more={name: share(part) for name, part in data.more.items()},
+            classes=data.classes,
+            confusion=tuple(tuple(row) for row in confusion.reshape(classes, -1).tolist()),
+        )
 
     def verify(self) -> None:
         """Write RTL and testbench; prove circuit == Verilator on the whole test part, in one batch.

@@ -31,7 +31,8 @@ def best_run(runs: Sequence[RunResult]) -> RunResult:
 def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
     """Return one row over finished runs of one recipe; what was not measured is None.
 
-    Accuracies in per cent over the seeds, ``more`` the means on further test parts; areas of the
+    Accuracies in per cent over the seeds, ``more`` the means on further test parts, ``exact`` the
+    models' own where their circuits use don't-cares; areas of the
     seed that is best on validation. ``lut6_total`` leaves the argmax out and is synthesised as
     one, so that the parts need not sum to it; ``lut6_model`` is the tables' worst case.
     """
@@ -42,6 +43,7 @@ def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
     validations = [found.validation for _, found in finished if found.validation is not None]
     best = best_run([run for run, _ in finished])
     area = best.synthesis
+    exact = [run.exact_accuracy.test for run, _ in finished if run.exact_accuracy is not None]
     more = {
         name: statistics.mean(found.more[name] for _, found in finished)
         for name in (best.accuracy.more if best.accuracy else {})
@@ -53,6 +55,7 @@ def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
         "seeds": [run.seed for run, _ in finished],
         "test_mean": statistics.mean(tests),
         "test_std": statistics.stdev(tests) if len(tests) > 1 else None,
+        "exact_test_mean": statistics.mean(exact) if exact else None,
         "val_mean": statistics.mean(validations) if validations else None,
         "more": more,
         "lut6_total": area.total.lut if area else None,

@@ -1,14 +1,18 @@
 """Circuit -> circuit. No torch here."""
 
+from lutra.passes._cares import observe
 from lutra.passes._drop import encoder_words, without_argmax, without_encoder
 from lutra.passes._parts import Parts, part_names, split
 from lutra.passes._pipeline import pipeline
+from lutra.passes._specialise import specialise
 
 __all__ = [
     "Parts",
     "encoder_words",
+    "observe",
     "part_names",
     "pipeline",
+    "specialise",
     "split",
     "without_argmax",
     "without_encoder",

@@ -179,6 +179,8 @@ class RunResult(_Record):
     tools: dict[str, str]
     train: Training | None = None
     accuracy: Accuracy | None = None
+    exact_accuracy: Accuracy | None = None
+    """That of the trained model, where the circuit uses don't-cares and may differ from it."""
     circuit: CircuitFigures | None = None
     verify: Verification | None = None
     synthesis: Synthesis | None = None

@@ -44,6 +44,10 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
     for name, share in (accuracy.more if accuracy else {}).items():
         yield f"accuracy on {name}", f"{share:.2f} %"
     yield "validation accuracy", missing if held is None else f"{held:.2f} %"
+    if (exact := result.exact_accuracy) is not None:
+        yield "test accuracy before don't-cares", f"{exact.test:.2f} %"
+        if exact.validation is not None:
+            yield "validation accuracy before", f"{exact.validation:.2f} %"
     yield "levels", str(circuit.levels) if circuit else missing
     yield "LUT6, worst-case model", f"{circuit.lut6_worst_case:,}" if circuit else missing
     total = result.synthesis.total if result.synthesis else None
