@@ -141,6 +141,16 @@ def test_what_needs_bits_is_refused_where_real_values_flow(
         parse_recipe(content)
 
 
+def test_convolutions_have_no_local_wires_to_select_from() -> None:
+    stage = {"kernels": 4, "side": 3}
+    model = {"family": "conv-difflogicnet", "hidden_layers": [20], "stages": [stage]}
+    content = {"name": "conv", "model": model, "mapping": {"method": "select"}}
+    assert parse_recipe(content)
+    content["mapping"] = {"method": "select", "start": "local"}
+    with pytest.raises(RecipeError, match="in families that can be wired by 'local'"):
+        parse_recipe(content)
+
+
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
     assert load_recipe(path).name == path.stem
@@ -187,6 +197,8 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
             "needs model.encoder = 'learned'",
         ),
         ({"mapping": {"lambda1": 1e300}}, "mapping.lambda1: .*less than or equal to"),
+        ({"mapping": {"start": "local"}}, "mapping.start = 'local' is for mapping.method"),
+        ({"optimise": {"dont_cares": "test"}}, "optimise.dont_cares: .*'train'"),
     ],
 )
 def test_a_bad_recipe_is_one_clear_error(

@@ -283,6 +283,11 @@ def _check_network(model: Family, mapping: MappingConfig, train: TrainConfig) ->
             f"{model.family} can be wired by mapping.method "
             f"{', '.join(map(repr, model.mappings))}, not by {mapping.method!r}"
         )
+    if mapping.start == "local" and (mapping.method != "select" or "local" not in model.mappings):
+        raise ValueError(
+            "mapping.start = 'local' is for mapping.method = 'select' in families that can be "
+            "wired by 'local'"
+        )
     if isinstance(model, DirectModel) and train.input_gradient == "difference":
         raise ValueError(
             f"train.input_gradient is for neurons that are functions; {model.family} has "

@@ -168,9 +168,9 @@ def _with_gradients(model: LutModel, recipe: Recipe) -> LutModel:
 
 def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
     if data.image is None:
-        raise ValueError("mapping.method = 'local' needs images")
+        raise ValueError("local wiring needs images")
     if data.train.x.shape[1] > math.prod(data.image):
-        raise ValueError("mapping.method = 'local' needs images of one colour")
+        raise ValueError("local wiring needs images of one colour")
     draw, window, classes = generator(seed, "wiring"), recipe.mapping.window, len(data.classes)
     return partial(recipe.network.local_wiring, data.image, window, classes, draw)
 
