@@ -71,7 +71,8 @@ def test_dont_cares_change_no_train_row_and_leave_both_accuracies(
     shutil.copytree(finished / "runs", tmp_path / "runs")
     monkeypatch.setattr(flow, "load_data", lambda *_, **__: small())
     monkeypatch.chdir(tmp_path)
-    assert cli.main(["run", "tiny.toml", "--results", "rows.json", "--seeds", "1"]) == 0
+    arguments = ["run", "tiny.toml", "--results", "rows.json", "--seeds", "1", "--no-synthesis"]
+    assert cli.main(arguments) == 0
     exact, found = (
         load_result(folder / "runs/tiny/seed0/result.json") for folder in (finished, tmp_path)
     )
@@ -80,6 +81,7 @@ def test_dont_cares_change_no_train_row_and_leave_both_accuracies(
     assert found.train == exact.train
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert row["exact_test_mean"] == found.exact_accuracy.test
+    assert found.synthesis is None and row["lut6_total"] is None
     files = [folder / "runs/tiny/seed0/circuit.safetensors" for folder in (finished, tmp_path)]
     assert files[0].read_bytes() != files[1].read_bytes()
     scores = [evaluate(load(file), small().train.x)["scores"] for file in files]

@@ -92,6 +92,7 @@ def run(
     options: Step,
     seeds: int | None = None,
     results: Path | None = None,
+    synthesis: bool = True,
 ) -> None:
     """Train, compile, verify, synthesise and report, going on where an earlier run stopped.
 
@@ -101,6 +102,7 @@ def run(
         options: What to run.
         seeds: Run this many seeds, counted from the recipe's, and write their accuracy row.
         results: File of accuracy rows; default benchmarks/results/accuracy.json in a checkout.
+        synthesis: Synthesise, which for networks beyond 100,000 LUTs takes hours and memory.
     """
     from lutra.report import show
     from lutra.results import accuracy_row, best_run, default_results, write_row
@@ -118,7 +120,7 @@ def run(
     for current in runs:
         console.rule(f"{current.recipe.name}, seed {current.seed}")
         for step in current.pending():
-            if step != "synthesise" or current.seed == best:
+            if step != "synthesise" or (synthesis and current.seed == best):
                 _step(current, step, console)
         show(current.result(), console)
         console.print(f"report: {current.folder / 'report.html'}")
