@@ -122,6 +122,8 @@ class AugmentConfig(_Section):
     """Greatest rotation, degrees."""
     scale: Fraction = 0.0
     """Greatest relative change of size."""
+    mirror: bool = False
+    """Exchange left and right, in every second image on average."""
     elastic: Annotated[float, Field(ge=0, le=1000)] = 0.0
     """Standard deviation of the elastic displacement, pixels."""
     elastic_smooth: Annotated[float, Field(gt=0, le=100)] = 4.0
@@ -130,7 +132,7 @@ class AugmentConfig(_Section):
     @property
     def active(self) -> bool:
         """Whether anything is distorted."""
-        return max(self.shift, self.rotate, self.scale, self.elastic) > 0
+        return self.mirror or max(self.shift, self.rotate, self.scale, self.elastic) > 0
 
 
 class DistillConfig(_Section):

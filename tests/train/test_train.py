@@ -358,3 +358,12 @@ def test_augmentation_moves_images_as_asked() -> None:
     turned = augment(raw, (28, 28), AugmentConfig(rotate=20.0, elastic=1.0), generator)
     assert np.abs(centre(turned[0]) - centre(raw[0])).max() < 1.5
     assert not torch.equal(turned, raw)
+
+
+def test_mirrored_images_are_whole_or_exchanged_left_and_right() -> None:
+    generator = torch.Generator().manual_seed(0)
+    raw = torch.randint(256, (64, 3, 8, 8), generator=generator).to(torch.uint8)
+    found = augment(raw.view(64, -1), (8, 8), AugmentConfig(mirror=True), generator)
+    same = (found.view_as(raw) == raw).flatten(1).all(1)
+    mirrored = (found.view_as(raw) == raw.flip(3)).flatten(1).all(1)
+    assert (same ^ mirrored).all() and 16 < same.sum() < 48

@@ -1,4 +1,4 @@
-"""Image augmentation before encoding: shift, rotation, scale and elastic distortion in one warp."""
+"""Image augmentation before encoding: one warp shifts, turns, scales, mirrors and distorts."""
 
 import math
 
@@ -44,6 +44,8 @@ def augment(
     cos, sin, aspect = angle.cos() * size, angle.sin() * size, width / height
     rows = [cos, -sin / aspect, shift[:, 0], sin * aspect, cos, shift[:, 1]]
     maps = torch.stack(rows, dim=1).view(batch, 2, 3)
+    if config.mirror:
+        maps[:, 0] *= draw(1).sign()
     grid = F.affine_grid(maps, [batch, 1, height, width], align_corners=False)
     if config.elastic:
         noise = torch.randn(batch, 2, height, width, generator=generator)
