@@ -2,7 +2,7 @@
 
 from lutra.circuit._builder import Builder, pack_tables
 from lutra.circuit._circuit import MAX_FAN_IN, MAX_WIDTH, Circuit, Output, operands, sum_range
-from lutra.circuit._evaluate import evaluate, evaluate_bits, pack_words, read_words
+from lutra.circuit._evaluate import addresses, evaluate, evaluate_bits, pack_words, read_words
 from lutra.circuit._file import load, save
 from lutra.circuit._ops import Argmax, Code, Compare, Encode, Lut, Op, Sum, Words
 from lutra.circuit._statistics import (
@@ -34,6 +34,7 @@ __all__ = [
     "Statistics",
     "Sum",
     "Words",
+    "addresses",
     "evaluate",
     "evaluate_bits",
     "load",

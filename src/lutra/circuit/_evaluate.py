@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from lutra.circuit._circuit import Circuit
 from lutra.circuit._ops import Argmax, Compare, Encode, Lut, Op, Sum, Words
 
-__all__ = ["evaluate", "evaluate_bits", "pack_words", "read_words"]
+__all__ = ["addresses", "evaluate", "evaluate_bits", "pack_words", "read_words"]
 
 Bits = NDArray[np.uint8]
 Ints = NDArray[np.int64]
@@ -69,6 +69,17 @@ def read_words(bits: Bits, words: Words) -> Ints:
     return value
 
 
+def addresses(op: Lut, bits: Bits) -> Ints:
+    """Return the entry that each sample reads of each table. Shape (tables, samples).
+
+    ``bits`` holds the circuit's bits, at least those that the tables read. Shape (bits, samples).
+    """
+    found = np.zeros((len(op.wires), bits.shape[1]), np.int64)
+    for j in range(op.fan_in):
+        found += bits[op.wires[:, j]].astype(np.int64) << j
+    return found
+
+
 def pack_words(values: NDArray[np.integer], width: int) -> Bits:
     """Return the bits of integer words, word by word, LSB first. Shape (words * width, samples)."""
     shifts = np.arange(width, dtype=np.int64)[:, None]
@@ -85,10 +96,7 @@ def _apply(op: Op, bits: Bits) -> Bits:
                 return np.stack(reached, axis=1).astype(np.uint8).reshape(op.size, bits.shape[1])
             return pack_words(np.add.reduce(reached, dtype=np.int64), op.code_width)
         case Lut():
-            address = np.zeros((len(op.wires), bits.shape[1]), np.int64)
-            for j in range(op.fan_in):
-                address += bits[op.wires[:, j]].astype(np.int64) << j
-            found = np.take_along_axis(op.entries(), address[:, None, :], axis=2)
+            found = np.take_along_axis(op.entries(), addresses(op, bits)[:, None], axis=2)
             return found.reshape(op.size, bits.shape[1])
         case Sum():
             total = np.repeat(op.bias[:, None], bits.shape[1], axis=1)

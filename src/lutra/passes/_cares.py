@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import Circuit, Lut, evaluate_bits
+from lutra.circuit import Circuit, Lut, addresses, evaluate_bits
 
 __all__ = ["observe"]
 
@@ -36,8 +36,5 @@ def observe(
     for start in range(0, len(inputs), batch):
         bits = evaluate_bits(circuit, inputs[start : start + batch])
         for number, op in luts.items():
-            address = np.zeros((len(op.wires), bits.shape[1]), np.int64)
-            for j in range(op.fan_in):
-                address += bits[op.wires[:, j]].astype(np.int64) << j
-            np.put_along_axis(read[number], address, True, axis=1)
+            np.put_along_axis(read[number], addresses(op, bits), True, axis=1)
     return read
