@@ -17,7 +17,7 @@ from lutra.bench import record
 from lutra.circuit import Circuit, evaluate
 from lutra.data import Dataset
 from lutra.flow import open_run
-from lutra.passes import observe, pipeline, specialise
+from lutra.passes import observe, pipeline, specialise, without_unread
 from lutra.tools import synthesise_parts
 from lutra.train import restore
 
@@ -51,7 +51,7 @@ def main() -> int:
         model = restore(run.recipe, run.data, run.seed, run.folder)
         exact = model.lower(name, run.data.classes, run.data.features)
         started = time.perf_counter()
-        smaller = specialise(exact, run.data.train.x)
+        smaller = without_unread(specialise(exact, run.data.train.x))
         seconds = time.perf_counter() - started
         read = np.concatenate([care.ravel() for care in observe(exact, run.data.train.x).values()])
         rows[name] = {

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from lutra.circuit import Builder, Circuit, Lut, Words, evaluate_bits, pack_tables
 from lutra.passes import observe, specialise
 
+from ..circuit.random_circuits import circuits, samples
+
 
 def network(
     r: np.random.Generator, inputs: int, shapes: list[tuple[int, int, int]], likely: float = 0.5
@@ -50,6 +52,14 @@ def test_on_the_samples_every_bit_stays(
         assert isinstance(before, Lut) and isinstance(after, Lut)
         assert (after.name, after.size, after.code) == (before.name, before.size, before.code)
         assert after.fan_in <= before.fan_in
+
+
+@given(circuits(), st.integers(1, 30))
+def test_any_circuit_stays_what_it_was_on_the_samples(circuit: Circuit, count: int) -> None:
+    x = samples(circuit, count, seed=1)
+    found = specialise(circuit, x)
+    assert np.array_equal(evaluate_bits(circuit, x), evaluate_bits(found, x))
+    assert (found.starts, found.stages) == (circuit.starts, circuit.stages)
 
 
 @given(st.integers(0, 2**31), st.integers(1, 4))

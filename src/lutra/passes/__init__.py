@@ -5,6 +5,7 @@ from lutra.passes._drop import encoder_words, without_argmax, without_encoder
 from lutra.passes._parts import Parts, part_names, split
 from lutra.passes._pipeline import pipeline
 from lutra.passes._specialise import specialise
+from lutra.passes._unread import without_unread
 
 __all__ = [
     "Parts",
@@ -16,4 +17,5 @@ __all__ = [
     "split",
     "without_argmax",
     "without_encoder",
+    "without_unread",
 ]

@@ -1,0 +1,68 @@
+"""Leaving out what nothing reads."""
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words, operands, renumber
+
+__all__ = ["without_unread"]
+
+Ints = NDArray[np.int64]
+
+
+def without_unread(circuit: Circuit) -> Circuit:
+    """Return the circuit of those tables, sums, comparisons and encoded words that are read.
+
+    Outputs, input words and the order of what stays are the same. An operation of which nothing
+    stays is left out.
+    """
+    read = np.zeros(circuit.bits, bool)
+    for output in circuit.outputs:
+        read[output.words.bits] = True
+    kept: list[tuple[int, Op, Ints]] = []
+    for number in reversed(range(len(circuit.ops))):
+        op, start = circuit.ops[number], circuit.starts[number]
+        bits = np.arange(start, start + op.size).reshape(-1, max(1, op.size // max(1, _rows(op))))
+        rows = np.flatnonzero(read[bits].any(axis=1))
+        if len(rows):
+            part = op if len(rows) == _rows(op) else _part(op, rows)
+            read[operands(part)] = True
+            kept.append((number, part, bits[rows].reshape(-1)))
+    kept.reverse()
+    made = np.concatenate([np.arange(circuit.input_bits), *(bits for _, _, bits in kept)])
+    new = np.full(circuit.bits, -1, np.int64)
+    new[made] = np.arange(len(made))
+    return replace(
+        circuit,
+        ops=tuple(renumber(op, new) for _, op, _ in kept),
+        stages=tuple(circuit.stages[number] for number, _, _ in kept),
+        outputs=tuple(
+            replace(output, words=Words(new[output.words.bits], output.words.signed))
+            for output in circuit.outputs
+        ),
+    )
+
+
+def _rows(op: Op) -> int:
+    """Return how many like parts an operation has, each with equally many bits."""
+    if isinstance(op, Argmax):
+        return 1
+    return len(op.wires) if isinstance(op, Lut | Sum) else op.words.count
+
+
+def _part(op: Op, rows: Ints) -> Op:
+    match op:
+        case Lut():
+            whole = op.code is None or op.code.width == op.outputs
+            code = op.code if whole else None  # a word over several tables may have lost one
+            return replace(op, wires=op.wires[rows], table=op.table[rows], code=code)
+        case Sum():
+            part = {key: getattr(op, key)[rows] for key in ("wires", "weights", "bias")}
+            return replace(op, **part)
+        case Encode() | Compare():
+            words = Words(op.words.bits[rows], op.words.signed)
+            return replace(op, words=words, thresholds=op.thresholds[rows])
+        case Argmax():
+            return op
