@@ -41,11 +41,11 @@ def lut(circuit: Circuit, number: int = 0) -> Lut:
     st.sampled_from([0.05, 0.5]),
 )
 def test_on_the_samples_every_bit_stays(
-    seed: int, shapes: list[tuple[int, int, int]], samples: int, likely: float
+    seed: int, shapes: list[tuple[int, int, int]], count: int, likely: float
 ) -> None:
     r = np.random.default_rng(seed)
     circuit = network(r, 10, shapes, likely)
-    x = r.integers(0, 2, (samples, 10))
+    x = r.integers(0, 2, (count, 10))
     found = specialise(circuit, x)
     np.testing.assert_array_equal(evaluate_bits(circuit, x), evaluate_bits(found, x))
     for before, after in zip(circuit.ops, found.ops, strict=True):
