@@ -88,6 +88,21 @@ def test_dont_cares_change_no_train_row_and_leave_both_accuracies(
     assert np.array_equal(scores[0], scores[1])
 
 
+@pytest.mark.parametrize("step", ["verify", "synth"])
+def test_a_circuit_of_another_recipe_is_refused(
+    step: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    (tmp_path / "tiny.toml").write_text(toml({**TINY, "optimise": {"dont_cares": "train"}}))
+    before = (tmp_path / "runs/tiny/seed0/result.json").read_bytes()
+    assert command(tmp_path, monkeypatch, step, "tiny.toml") == 1
+    assert "compiled from another recipe than this one; run `lutra compile`" in " ".join(
+        capsys.readouterr().err.split()
+    )
+    assert (tmp_path / "runs/tiny/seed0/result.json").read_bytes() == before
+
+
 def test_every_data_key_reaches_the_loader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, Any] = {}
     monkeypatch.setattr(flow, "load_data", lambda name, **rest: asked.update(rest, name=name))

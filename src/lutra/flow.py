@@ -123,6 +123,7 @@ class Run:
             "accuracy": self._accuracy(circuit),
             "exact_accuracy": exact,
             "circuit": circuit_figures(circuit),
+            "compiled_from": self.recipe.circuit_digest,
         }
         earlier = self._load()
         same = before == self.circuit_path.read_bytes() and earlier.recipe_text == self.text
@@ -247,6 +248,11 @@ class Run:
     def _circuit(self) -> Circuit:
         if not self.circuit_path.exists():
             raise CircuitError(f"{self.circuit_path}: no circuit; run `lutra compile` first")
+        if self._load().compiled_from != self.recipe.circuit_digest:
+            raise CircuitError(
+                f"{self.circuit_path}: compiled from another recipe than this one; run "
+                "`lutra compile` first"
+            )
         return load(self.circuit_path)
 
     def _load(self) -> RunResult:

@@ -267,7 +267,15 @@ class Recipe(_Section):
     @property
     def digest(self) -> str:
         """Fingerprint of all that training depends on, as hexadecimal text."""
-        content = self.model_dump(exclude=_APART)
+        return self._fingerprint(_APART)
+
+    @property
+    def circuit_digest(self) -> str:
+        """Fingerprint of all that the circuit depends on, as hexadecimal text."""
+        return self._fingerprint({"description": ..., "published": ...})
+
+    def _fingerprint(self, without: Any) -> str:
+        content = self.model_dump(exclude=without)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -182,6 +182,8 @@ class RunResult(_Record):
     exact_accuracy: Accuracy | None = None
     """That of the trained model, where the circuit uses don't-cares and may differ from it."""
     circuit: CircuitFigures | None = None
+    compiled_from: str = ""
+    """Fingerprint of the recipe that the circuit was made by."""
     verify: Verification | None = None
     synthesis: Synthesis | None = None
 
