@@ -82,6 +82,8 @@ def test_dont_cares_change_no_train_row_and_leave_both_accuracies(
     (row,) = json.loads((tmp_path / "rows.json").read_text())["rows"]
     assert row["exact_test_mean"] == found.exact_accuracy.test
     assert found.synthesis is None and row["lut6_total"] is None
+    page = (tmp_path / "runs/tiny/seed0/report.html").read_text()
+    assert f"{found.exact_accuracy.test:.2f}" in page and "As trained" in page
     files = [folder / "runs/tiny/seed0/circuit.safetensors" for folder in (finished, tmp_path)]
     assert files[0].read_bytes() != files[1].read_bytes()
     scores = [evaluate(load(file), small().train.x)["scores"] for file in files]

@@ -31,10 +31,10 @@ def best_run(runs: Sequence[RunResult]) -> RunResult:
 def accuracy_row(recipe: Recipe, runs: Sequence[RunResult]) -> dict[str, Any]:
     """Return one row over finished runs of one recipe; what was not measured is None.
 
-    Accuracies in per cent over the seeds, ``more`` the means on further test parts, ``exact`` the
-    models' own where their circuits use don't-cares; areas of the
-    seed that is best on validation. ``lut6_total`` leaves the argmax out and is synthesised as
-    one, so that the parts need not sum to it; ``lut6_model`` is the tables' worst case.
+    Accuracies in per cent over the seeds, ``more`` the means on further test parts,
+    ``exact_test_mean`` that of the trained models where circuits use don't-cares; areas of the seed
+    that is best on validation. ``lut6_total`` leaves the argmax out and is synthesised as one, so
+    that the parts need not sum to it; ``lut6_model`` is the tables' worst case.
     """
     finished = [(run, run.accuracy) for run in runs if run.accuracy is not None]
     if not finished:

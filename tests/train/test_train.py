@@ -66,6 +66,8 @@ def progress(*_):
         os.kill(os.getpid(), signal.SIGKILL)
 
 mapping = {**TINY["mapping"], "method": sys.argv[3], "every": 12, "candidates": 5}
+if sys.argv[3] == "select":
+    mapping["start"] = "local"
 teacher = {"weight": 0.5 * (sys.argv[3] == "local"), "epochs": 1}
 more = {"distill": teacher, "ema": 0.9, "augment": {"shift": 1.0}}
 content = {**TINY, "mapping": mapping, "train": {**TINY["train"], **more}}

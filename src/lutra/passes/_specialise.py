@@ -38,7 +38,7 @@ def specialise(circuit: Circuit, inputs: NDArray[np.integer]) -> Circuit:
     Parameters
     ----------
     circuit
-        Not yet pipelined, or so: stages stay.
+        Whose tables; its stages stay.
     inputs
         Fixed-point input words of the samples. Shape (samples, circuit.inputs), one at least.
 
