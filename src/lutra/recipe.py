@@ -267,15 +267,15 @@ class Recipe(_Section):
     @property
     def digest(self) -> str:
         """Fingerprint of all that training depends on, as hexadecimal text."""
-        return self._fingerprint(_APART)
+        return self._digest_without(_APART)
 
     @property
     def circuit_digest(self) -> str:
         """Fingerprint of all that the circuit depends on, as hexadecimal text."""
-        return self._fingerprint({"description": ..., "published": ...})
+        return self._digest_without({"description": ..., "published": ...})
 
-    def _fingerprint(self, without: Any) -> str:
-        content = self.model_dump(exclude=without)
+    def _digest_without(self, left_out: Any) -> str:
+        content = self.model_dump(exclude=left_out)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
