@@ -144,6 +144,8 @@ def test_damaged_files_are_one_clear_error(small_mnist: Dataset, tmp_path: Path)
 def test_what_does_not_fit_is_refused(small_mnist: Dataset) -> None:
     with pytest.raises(RecipeError, match="tuple_bits has 900, but features have 784 bits"):
         check(recipe(tuple_bits=[12, 900]), small_mnist, 0)
+    with pytest.raises(RecipeError, match=r"model\.window is for images"):
+        check(recipe(window=9), Dataset(**{**vars(small_mnist), "image": None}), 0)
     none = Split(small_mnist.train.x[:0], small_mnist.train.y[:0])
     with pytest.raises(RecipeError, match="chosen on validation"):
         check(recipe(), Dataset(**{**vars(small_mnist), "validation": none}), 0)

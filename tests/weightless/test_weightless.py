@@ -5,7 +5,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutra.circuit import evaluate
-from lutra.weightless import CountingFilters, Discriminators, Filters, best_bleach, draw_h3
+from lutra.weightless import (
+    CountingFilters,
+    Discriminators,
+    Filters,
+    best_bleach,
+    draw_h3,
+    draw_tuples,
+)
+
+
+@given(
+    st.integers(1, 3),
+    st.integers(1, 12),
+    st.integers(1, 12),
+    st.integers(1, 3),
+    st.integers(1, 15),
+    st.integers(0, 99),
+)
+def test_tuples_of_a_window_are_near_each_other(
+    planes: int, height: int, width: int, thresholds: int, window: int, seed: int
+) -> None:
+    def drawn(window: int | None) -> np.ndarray:
+        draw = np.random.default_rng(seed)
+        return draw_tuples(planes * height * width, thresholds, window, (height, width), draw)
+
+    order, anywhere = drawn(window), drawn(None)
+    assert np.array_equal(np.sort(order), np.arange(order.size))
+    assert np.array_equal(np.sort(anywhere), np.arange(order.size))
+    row, column = np.divmod(order // thresholds % (height * width), width)
+
+    def runs_are_squares(down: int, right: int) -> bool:
+        square = (row + down) // window * 1000 + (column + right) // window
+        return np.count_nonzero(np.diff(square)) == len(np.unique(square)) - 1
+
+    assert any(runs_are_squares(*offset) for offset in np.ndindex(window, window))
 
 
 @given(st.integers(1, 60), st.integers(1, 9), st.integers(1, 4), st.integers(0, 999))

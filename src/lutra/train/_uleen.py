@@ -27,6 +27,8 @@ def check_uleen(recipe: Recipe, config: Uleen, data: Dataset) -> None:
                 f"model.tuple_bits has {max(config.tuple_bits)}, but features have {bits} bits "
                 "together"
             )
+        if config.window is not None and data.image is None:
+            raise ValueError("model.window is for images: leave it out")
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
 

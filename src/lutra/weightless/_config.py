@@ -41,6 +41,8 @@ class Uleen(BaseModel):
     """Thermometer bits per feature."""
     distribution: Distribution = "gaussian"
     """Where the thresholds lie."""
+    window: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Side of squares of pixels from which a tuple's bits come; without one, from anywhere."""
     tuple_bits: Annotated[list[TupleBits], Field(min_length=1, max_length=64)] = [12, 16, 20]
     """Encoded bits that each filter reads: one number per submodel."""
     address_bits: Annotated[list[AddressBits], Field(min_length=1, max_length=64)] = [6, 6, 6]

@@ -14,6 +14,7 @@ from lutra.nn import BloomFilters, Dropout, ThermometerEncoder, thermometer
 from lutra.weightless._config import Uleen
 from lutra.weightless._discriminators import Discriminators, Filters
 from lutra.weightless._hashing import H3, draw_h3
+from lutra.weightless._tuples import draw_tuples
 
 __all__ = ["UleenModel"]
 
@@ -47,7 +48,8 @@ class UleenModel(nn.Module):
         for number, size in enumerate(config.tuple_bits):
             draw = np.random.default_rng([seed, number, size])
             # Every bit is read; the last filter is filled up with bits that others read, too.
-            order = np.resize(draw.permutation(bits), (-(-bits // size), size))
+            order = draw_tuples(*limits.shape, config.window, data.image, draw)
+            order = np.resize(order, (-(-bits // size), size))
             hashing = draw_h3(size, config.address_bits[number], config.hashes, draw)
             words = (1 << np.arange(hashing.address_bits)) @ hashing.masks
             self.hashing.append(hashing)
