@@ -116,6 +116,19 @@ def test_a_missing_part_is_said_to_be_missing(result, part):
         assert "bit-exact" not in text
 
 
+def test_a_figure_without_content_is_left_out(result):
+    train = result.train.model_copy(update={"history": ()})
+    circuit = result.circuit.model_copy(update={"tables": 0})
+    page = Page(render_html(result.model_copy(update={"train": train, "circuit": circuit})))
+    assert page.tags.count("svg") == 2
+
+
+@pytest.mark.parametrize("confusion", [((5, 0), (0, 7)), ((0, 5), (7, 0)), ((0, 0), (0, 0))])
+def test_all_right_or_all_wrong_is_a_matrix_too(result, confusion):
+    accuracy = Accuracy(validation=None, test=50.0, classes=("no", "yes"), confusion=confusion)
+    assert "predicted" in render_html(result.model_copy(update={"accuracy": accuracy}))
+
+
 def test_nothing_but_provenance(result):
     parts = dict.fromkeys(("train", "accuracy", "circuit", "verify", "synthesis"))
     text = Page(render_html(result.model_copy(update={**parts, "dataset": "jsc-pythia"}))).text

@@ -57,6 +57,8 @@ def confusion_matrix(accuracy: Accuracy) -> str:
     right = np.eye(len(counts), dtype=bool)
     for colour, shown in ((_OURS, right), (_OTHER, ~right)):
         places = np.argwhere(shown & (counts > 0))
+        if not len(places):
+            continue
         corners = places[:, None, ::-1] + 0.47 * np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
         opacity = 0.15 + 0.5 * share[tuple(places.T)] ** 0.5
         axes.add_collection(PolyCollection(list(corners), facecolors=colour, alpha=opacity, lw=0))

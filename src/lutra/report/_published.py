@@ -89,6 +89,7 @@ _POINTS: dict[str, tuple[Published, ...]] = {
         Published("DWN n=6 md", 97.9, 1413, 1143, 827, 3.6, _DWN, _CORE),
         Published("DWN n=6 md", 97.8, 2055, 1675, 873, 4.6, _DWN, _CORE),
         Published("DWN n=6 lg", 98.3, 4082, 3385, 827, 6.0, _DWN, _CORE),
+        Published("DWN n=6 sm, Zynq", 97.80, 2100, None, None, 60.0, _DWN, f"{_CORE}; Zynq"),
         Published("DiffLogicNet small", 97.62, 19_100, None, None, 95.0, _DIFFLOGIC, _ZYNQ),
         Published("FINN SFC-max", 95.83, 91_131, None, 200, 310.0, _FINN, _ZYNQ),
         Published("FINN LFC-max", 98.40, 82_988, None, 200, 2440.0, _FINN, _ZYNQ),
