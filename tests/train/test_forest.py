@@ -17,7 +17,7 @@ from lutra.errors import CheckpointError, LutraError, ModelError, RecipeError
 from lutra.recipe import Recipe, load_recipe, parse_recipe
 from lutra.train import check, restore, train
 from lutra.train._trained import NumpyModel
-from lutra.trees import Features, IntegerForest, quantise, read_model
+from lutra.trees import Features, IntegerForest, quantise, read_model, rescale
 from lutra.verify import verify_rtl
 
 BOOSTING = {
@@ -142,13 +142,44 @@ def test_a_model_from_elsewhere(small_mnist: Dataset, tmp_path: Path) -> None:
         train(load_recipe(tmp_path / "words.toml"), small_mnist, 0, tmp_path / "new")
 
 
+@pytest.mark.parametrize("width", [5, 9, 12])
+def test_thresholds_on_values_send_every_row_to_its_leaf(tmp_path: Path, width: int) -> None:
+    rng = np.random.default_rng(width)
+    scale, offset = rng.uniform(1e-3, 2, 4), rng.normal(0, 50, 4)
+    x = rng.integers(0, 1 << width, (3000, 4))
+    y = ((x[:, 0] ^ x[:, 1]) >> (width - 1)) & 1
+    rows = xgboost.DMatrix((x * scale + offset).astype(np.float32), label=y)
+    shape = {"objective": "binary:logistic", "max_depth": 6, "nthread": 1, "tree_method": "hist"}
+    booster = xgboost.train(shape, rows, 8)
+    booster.save_model(tmp_path / "m.json")
+    found = read_model(tmp_path / "m.json")
+    words = rescale(found, scale, offset)
+    leaves = booster.predict(rows, pred_leaf=True).astype(np.int64)
+    for tree, leaf in zip(words.trees, leaves.T, strict=True):
+        node = np.zeros(len(x), np.int64)
+        for _ in range(6):
+            right = x[np.arange(len(x)), tree.feature[node].clip(0)] >= tree.threshold[node]
+            node = tree.children[node, right.astype(int)]
+        assert np.array_equal(node, leaf)
+
+
+def test_what_xgboost_refuses_is_one_sentence(small_mnist: Dataset, tmp_path: Path) -> None:
+    def refuse(*_: object) -> None:
+        raise xgboost.core.XGBoostError("[10:21:13] a.cc:7: Check failed: value\nStack trace:")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(xgboost, "train", refuse)
+        with pytest.raises(LutraError, match=r"XGBoost refuses the recipe's \[model\]: .*value$"):
+            train(recipe(), small_mnist, 0, tmp_path)
+
+
 def test_a_model_of_other_classes_is_refused(small_mnist: Dataset, tmp_path: Path) -> None:
     parameters = {"objective": "binary:logistic", "nthread": 1}
     data = xgboost.DMatrix(np.eye(4), label=[0, 1, 0, 1])
     xgboost.train(parameters, data, 1).save_model(tmp_path / "m.json")
     two = recipe(path=str(tmp_path / "m.json"))
     with pytest.raises(ModelError, match=r"m\.json: a model of 2 classes; .* has 10"):
-        train(two, small_mnist, 0, tmp_path / "run")
+        check(two, small_mnist, 0)
 
 
 def test_a_recipe_that_does_not_fit_is_refused(small_mnist: Dataset) -> None:

@@ -77,6 +77,28 @@ def test_features_in_other_units() -> None:
     assert np.array_equal(codes == codes.max(), raw[:, 0] * 0.1 - 0.5 >= 0.25)
 
 
+@given(
+    st.sampled_from([np.float32, np.float64]),
+    st.floats(1e-6, 1e3),
+    st.floats(-1e4, 1e4),
+    st.integers(0, 255),
+    st.integers(-2, 2),
+)
+def test_thresholds_on_values_are_exact(
+    kind: type[np.floating], scale: float, offset: float, word: int, ulps: int
+) -> None:
+    raw = np.arange(256)
+    values = (raw * scale + offset).astype(kind)
+    threshold = values[word]
+    for _ in range(abs(ulps)):
+        threshold = np.nextafter(threshold, kind(np.sign(ulps) * np.inf))
+    forest = Forest((flat((0, float(threshold), 0.0, 1.0)),), (0,), np.zeros(1), 1, precision=kind)
+    moved = rescale(forest, np.asarray([scale]), np.asarray([offset]))
+    codes = quantise(moved, 1, Features(1, 8, False, 8)).codes(raw[:, None])[:, 1]
+    right = values >= threshold
+    assert np.array_equal(codes == codes.max(), right if right.any() else ~right)
+
+
 def test_what_does_not_fit_is_named() -> None:
     forest = Forest((flat((3, 0.5, 0.0, 1e-9)),), (0,), np.asarray([1e9]), 4, "m.json")
     with pytest.raises(ModelError, match=r"m.json: a tree asks for feature 3; .* has 2"):

@@ -48,7 +48,12 @@ def boost(config: TreeLut, data: Dataset, features: Features, seed: int) -> Iter
     step = 0.0
     for number in range(config.estimators):
         draw = np.random.SeedSequence([seed, number]).generate_state(1)
-        booster = xgboost.train(parameters | {"seed": int(draw[0]) >> 1}, parts[0].rows(), 1)
+        seeded = parameters | {"seed": int(draw[0]) >> 1}
+        try:
+            booster = xgboost.train(seeded, parts[0].rows(), 1)
+        except xgboost.core.XGBoostError as error:
+            reason = next(iter(str(error).splitlines()), "").rpartition("] ")[2]
+            raise LutraError(f"XGBoost refuses the recipe's [model]: {reason}") from error
         new = parse_model(json.loads(bytes(booster.save_raw("json"))), forest.where)
         if not number:
             reach = max(float(np.ptp(tree.leaves)) for tree in new.trees)

@@ -19,7 +19,7 @@ __all__ = ["check", "restore", "train"]
 
 
 def check(recipe: Recipe, data: Dataset, seed: int) -> None:
-    """Raise RecipeError where the recipe does not fit the data set."""
+    """Raise RecipeError or ModelError where the recipe does not fit the data set."""
     if isinstance(recipe.model, TreeLut):
         check_forest(recipe, recipe.model, data)
     elif isinstance(recipe.model, Bthowen):

@@ -35,14 +35,15 @@ from lutra.trees import (
 __all__ = ["check_forest", "restore_forest", "train_forest"]
 
 
-def check_forest(recipe: Recipe, config: TreeLut, data: Dataset) -> Features:
-    """Return the words that trees read.
+def check_forest(recipe: Recipe, config: TreeLut, data: Dataset) -> None:
+    """Raise RecipeError or ModelError where the recipe or its model does not fit the data."""
+    features = _words(recipe, config, data)
+    if config.path is not None:
+        _read(config.path, data, features, config)
 
-    Raises
-    ------
-    RecipeError
-        The recipe does not fit the data.
-    """
+
+def _words(recipe: Recipe, config: TreeLut, data: Dataset) -> Features:
+    """Return the words that trees read."""
     bits = config.feature_bits or data.width
     problem = None
     if bits > data.width:
@@ -70,7 +71,7 @@ def train_forest(
     A finished training is not done again; one that was interrupted starts over, since it takes
     minutes. With ``train.select = "best"`` the rounds up to the best one on validation stay.
     """
-    features = check_forest(recipe, config, data)
+    features = _words(recipe, config, data)
     digest = _digest(recipe, config, data, seed)
     result = _result(folder)
     if result.exists():
@@ -99,7 +100,7 @@ def restore_forest(
     recipe: Recipe, config: TreeLut, data: Dataset, seed: int, folder: Path
 ) -> NumpyModel:
     """Return the forest that `train_forest` left in ``folder``."""
-    features, path = check_forest(recipe, config, data), _result(folder)
+    features, path = _words(recipe, config, data), _result(folder)
     tensors, _ = load_state(path, _digest(recipe, config, data, seed))
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     try:
@@ -122,14 +123,18 @@ def _digest(recipe: Recipe, config: TreeLut, data: Dataset, seed: int) -> str:
     digest = training_digest(recipe, data, seed)
     if config.path is None:
         return digest
-    path = Path(config.path)
+    return hashlib.sha256(f"{digest} {sha256(_file(config.path))}".encode()).hexdigest()
+
+
+def _file(name: str) -> Path:
+    path = Path(name)
     if not path.is_file():
         raise ModelError(f"{path}: no such model file; model.path is relative to the recipe")
-    return hashlib.sha256(f"{digest} {sha256(path)}".encode()).hexdigest()
+    return path
 
 
 def _read(path: str, data: Dataset, features: Features, config: TreeLut) -> IntegerForest:
-    forest = read_model(Path(path))
+    forest = read_model(_file(path))
     if forest.classes != len(data.classes):
         raise ModelError(
             f"{path}: a model of {forest.classes} classes; {data.name} has {len(data.classes)}"

@@ -58,6 +58,8 @@ class Forest:
         How many features the trees know of.
     where
         The file, for messages.
+    precision
+        Of a feature where it meets a threshold.
     """
 
     trees: tuple[Tree, ...]
@@ -65,21 +67,12 @@ class Forest:
     bias: NDArray[np.float64]
     features: int
     where: str = "forest"
+    precision: type[np.floating] = np.float64
 
     @property
     def classes(self) -> int:
         """Number of classes."""
         return max(2, len(self.bias))
-
-    @property
-    def rounds(self) -> int:
-        """Trees per score: rounds of boosting."""
-        return len(self.trees) // len(self.bias)
-
-    def head(self, rounds: int) -> "Forest":
-        """Return the forest of the first rounds alone."""
-        end = rounds * len(self.bias)
-        return Forest(self.trees[:end], self.groups[:end], self.bias, self.features, self.where)
 
 
 def check_tree(tree: Tree, features: int) -> str | None:

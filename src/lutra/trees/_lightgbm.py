@@ -77,4 +77,5 @@ def _threshold(place: Place) -> float:
         raise place.error("a categorical split; encode categories as numbers before training")
     if (place / "missing_type").text() == "Zero":
         raise place.error("zeros count as missing; train with zero_as_missing=false")
-    return float(np.nextafter((place / "threshold").number(), np.inf))
+    with np.errstate(over="ignore"):  # what is not finite is refused with its tree
+        return float(np.nextafter((place / "threshold").number(), np.inf))

@@ -33,11 +33,23 @@ def grid(forest: Forest, bits: int) -> Grid:
 
 
 def rescale(forest: Forest, scale: NDArray[np.float64], offset: NDArray[np.float64]) -> Forest:
-    """Return the forest for features y in the place of ``x = y * scale + offset``, scale > 0."""
+    """Return the forest for whole words y in the place of ``x = y * scale + offset``, scale > 0.
+
+    A threshold becomes the least word whose x, in the precision of the library, is not below it.
+    Thresholds may lie on values: a word more or less would send all rows of that value astray.
+    """
 
     def moved(tree: Tree) -> Tree:
-        feature = tree.feature.clip(0)
-        return replace(tree, threshold=(tree.threshold - offset[feature]) / scale[feature])
+        feature, reach = tree.feature.clip(0), tree.threshold
+        with np.errstate(over="ignore"):
+            below = np.nextafter(reach.astype(forest.precision), forest.precision(-np.inf))
+            # Whatever is above the middle is rounded up to the threshold, or beyond.
+            middle = reach / 2 + below.astype(np.float64) / 2
+            word = np.ceil((middle - offset[feature]) / scale[feature])
+            near = np.stack([word - 1, word, word + 1])
+            values = (near * scale[feature] + offset[feature]).astype(forest.precision)
+        first = (values >= reach).argmax(0)
+        return replace(tree, threshold=near[first, np.arange(len(feature))])
 
     return replace(forest, trees=tuple(moved(tree) for tree in forest.trees))
 

@@ -49,7 +49,7 @@ def from_xgboost(content: dict[str, Any], where: str) -> Forest:
         raise owners.error(f"a tree adds to a score beyond the {scores}")
     trees = tuple(_tree(place, features) for place in places)
     bias = _bias(parameters / "base_score", scores, binary)
-    return Forest(trees, tuple(groups.tolist()), bias, features, where)
+    return Forest(trees, tuple(groups.tolist()), bias, features, where, np.float32)
 
 
 def _bias(place: Place, scores: int, binary: bool) -> NDArray[np.float64]:
