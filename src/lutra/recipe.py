@@ -54,8 +54,9 @@ class DataConfig(_Section):
     """What to train on; see `lutra.data.load`."""
 
     name: str = "mnist"
-    validation: Annotated[int | float, Field(ge=0)] = 0.1
-    """Rows (int) or fraction (float) of train held out to choose the checkpoint."""
+    validation: Annotated[int | float, Field(ge=0)] | None = None
+    """Rows (int) or fraction (float) of train held out to choose the checkpoint; None for the part
+    that the set brings, or a tenth."""
     split_seed: Annotated[int, Field(ge=0)] = 0
     """Seed of the validation split; the same for every training seed."""
     path: str | None = None

@@ -135,6 +135,11 @@ def test_npz_images(npz):
     assert len(found.validation) == 1
     joined = load("npz", path=path, validation=2)
     assert (len(joined.train), len(joined.validation)) == (5, 2)
+    own = load("npz", path=path, validation=None)
+    assert (len(own.train), len(own.validation)) == (6, 1)
+    alone = npz(x_train=x, y_train=y, x_test=x, y_test=y)
+    assert len(load("npz", path=alone).validation) == 0
+    assert len(load("npz", path=alone, validation=None).validation) == int(0.1 * 9)
 
 
 def test_npz_names(npz):

@@ -44,7 +44,7 @@ def load(
     name: str,
     *,
     folder: Path | None = None,
-    validation: float = 0,
+    validation: float | None = 0,
     seed: int = 0,
     offline: bool | None = None,
     progress: Progress | None = None,
@@ -65,8 +65,9 @@ def load(
         Local data folder, searched first; default the environment variable ``LUTRA_DATA``.
     validation
         Held out of train by a permutation seeded with ``seed``: rows (int) or a fraction
-        (float below 1). 0 keeps the validation part that the set brings, where it brings one;
-        any other value first joins that part to train. The test part is never touched.
+        (float below 1); any value above 0 first joins the validation part that the set brings to
+        train. 0 keeps that part, if any; so does None, which holds out a tenth where there is
+        none. The test part is never touched.
     offline
         Never use the network; default: whether ``LUTRA_OFFLINE`` is 1.
     progress

@@ -44,13 +44,17 @@ class Table:
     more: Mapping[str, Rows] = field(default_factory=dict)
 
 
-def finish(table: Table, validation: float, seed: int, width: int, clip: float = 0) -> Dataset:
+def finish(
+    table: Table, validation: float | None, seed: int, width: int, clip: float = 0
+) -> Dataset:
     """Hold out the validation part and turn the features to fixed point of the train part."""
     train, held, test = table.train, table.validation, table.test
     parts = {"train": train, "validation": held, "test": test, **table.more}
     for part, rows in parts.items():
         if rows is not None:
             _check(table, part, rows)
+    if validation is None:
+        validation = 0.1 if held is None else 0
     if validation or held is None:
         if held is not None:
             train = Rows(np.concatenate([train.x, held.x]), np.concatenate([train.y, held.y]))
