@@ -13,6 +13,7 @@ from lutra.errors import ToolError
 
 __all__ = ["Completed", "run"]
 
+_REAP_SECONDS = 10.0
 _KEPT = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "XDG_CACHE_HOME")
 
 
@@ -83,7 +84,9 @@ def run(
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        # Bounded: a second interrupt within the first wait can leave Popen's lock taken.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_REAP_SECONDS)
     if code:
         raise ToolError(f"{name}: {_reason(code)}{_tail(log)}")
     return Completed(time.monotonic() - start, log.read_text(errors="replace"))
