@@ -291,6 +291,7 @@ def test_convolutions_say_what_does_not_fit(small_mnist: Dataset, pixels: Datase
         ({"fan_in": 3}, "16 gates have two inputs, not 3"),
         ({"ensemble": {"members": 2}}, "conv-difflogicnet has one member"),
         ({"stages": [{**stage, "side": 29}]}, "conv0: a receptive field of side 29 exceeds"),
+        ({"stages": [{**stage, "depth": 8, "kernels": 9999}]}, "conv0: .* lower kernels or depth"),
         ({"stages": [{**stage, "pool": 4}]}, "conv0_pool: an image of 9 x 9 has no whole"),
         ({"stages": [{**stage, "side": 1, "channels": 1}]}, "conv0: kernels of fan-in 2 over 1 "),
         ({"stages": [{"kernels": 1, "side": 28, "pool": 1}]}, "level0: fan-in 2 exceeds 1 bits"),

@@ -133,9 +133,12 @@ def test_damaged_files_are_one_clear_error(small_mnist: Dataset, tmp_path: Path)
     for name, wrong in (
         ("parts.1.entries", tensors["parts.1.entries"][:3]),
         ("parts.1.bias", tensors["parts.1.bias"] * float("nan")),
+        ("parts.1.bias", tensors["parts.1.bias"] + 1e9),
+        ("parts.1.entries", tensors["parts.1.entries"] * 3e38),
+        ("parts.1.kept", tensors["parts.1.kept"] / 2),
     ):
         save_state(path, {**tensors, name: wrong}, header)
-        with pytest.raises(CheckpointError, match=r"parts\.1"):
+        with pytest.raises(CheckpointError, match=r"(parts\.|submodel )1"):
             restore(quick, small_mnist, 0, tmp_path)
     with pytest.raises(CheckpointError, match="another recipe"):
         train(recipe(hashes=3), small_mnist, 0, tmp_path)

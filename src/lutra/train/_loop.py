@@ -82,6 +82,8 @@ class Phase:
         Of the members of an ensemble, in the place of the loss of their sum.
     dropout
         Share of a `lutra.weightless.UleenModel`'s answers that a step leaves out.
+    remedy
+        What to do where the loss is no longer finite.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Phase:
     targets: Tensor | None = None
     member_loss: MemberLoss | None = None
     dropout: float = 0.0
+    remedy: str = "lower train.learning_rate, train.weight_decay"
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float = -1.0
     epoch: int = 0
@@ -278,10 +281,7 @@ def _finite(loss: Tensor, phase: Phase) -> float:
 
 
 def _diverged(what: str, phase: Phase) -> LutraError:
-    others = " or mapping.lambda1, mapping.rate" if phase.name.startswith("dense") else ""
-    return LutraError(
-        f"{what} is no longer finite: lower train.learning_rate, train.weight_decay{others}"
-    )
+    return LutraError(f"{what} is no longer finite: {phase.remedy}")
 
 
 def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -125,6 +125,7 @@ def _learn_wiring(
         return torch.stack([level.regulariser(mapping.lambda1, rate) for level in dense]).sum()
 
     phase = Phase(f"dense{number}", folder, mapping.epochs, seed, digest, penalty)
+    phase.remedy += " or mapping.lambda1, mapping.rate"
     config = recipe.train.model_copy(update={"select": "last", "ema": 0.0, "flips": 0.0})
     with cores_for(model):
         fit(model, data, config, phase, progress)

@@ -7,7 +7,7 @@ import torch
 from lutra.data import Dataset
 from lutra.errors import RecipeError
 from lutra.recipe import Recipe
-from lutra.train._checkpoint import load_state, unpack
+from lutra.train._checkpoint import damaged, load_state, unpack
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._members import separate
 from lutra.train._threads import cores_for
@@ -71,6 +71,8 @@ def restore_uleen(
     tensors, _ = load_state(phase.result, phase.digest)
     model = UleenModel(config, data, seed)
     unpack(model, tensors, "", phase.result)
+    if problem := model.problem():
+        raise damaged(phase.result, problem)
     return model.train(False)
 
 
@@ -81,4 +83,6 @@ def _phase(
     name = "dense" if whole else "train"
     epochs = recipe.train.epochs if whole or not config.prune else config.tune_epochs
     digest = training_digest(recipe, data, seed)
-    return Phase(name, folder, epochs, seed, digest, member_loss=separate, dropout=config.dropout)
+    phase = Phase(name, folder, epochs, seed, digest, member_loss=separate, dropout=config.dropout)
+    phase.remedy = "lower train.learning_rate or raise model.temperature"
+    return phase

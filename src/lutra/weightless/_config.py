@@ -49,12 +49,12 @@ class Uleen(BaseModel):
     """Bits per hash: one number per submodel."""
     hashes: Hashes = 2
     """Hash functions per filter."""
-    temperature: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    temperature: Annotated[float, Field(ge=1e-3, le=1e6)] = 1.0
     """Divisor of scores in the loss."""
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of answers that a step leaves out, those of all classes to a tuple at once."""
     prune: Annotated[float, Field(ge=0, lt=1)] = 0.3
-    """Share of tuples whose filters are left out after a first training of ``train.epochs``."""
+    """Share of every class's filters left out after a first training of ``train.epochs``."""
     tune_epochs: Annotated[int, Field(ge=1, le=100_000)] = 30
     """Length of the training of what is left."""
     tune_rate: Annotated[float, Field(gt=0, le=1)] = 1.0

@@ -44,12 +44,11 @@ class UleenModel(nn.Module):
         self.encoder = ThermometerEncoder(limits, data.width, data.signed)
         self.hashing: list[H3] = []
         self.parts = nn.ModuleList()
-        bits = self.encoder.outputs
         for number, size in enumerate(config.tuple_bits):
             draw = np.random.default_rng([seed, number, size])
             # Every bit is read; the last filter is filled up with bits that others read, too.
-            order = draw_tuples(*limits.shape, config.window, data.image, draw)
-            order = np.resize(order, (-(-bits // size), size))
+            order = draw_tuples(len(limits), config.thresholds, config.window, data.image, draw)
+            order = np.resize(order, (-(-len(order) // size), size))
             hashing = draw_h3(size, config.address_bits[number], config.hashes, draw)
             words = (1 << np.arange(hashing.address_bits)) @ hashing.masks
             self.hashing.append(hashing)
@@ -85,6 +84,17 @@ class UleenModel(nn.Module):
         """Keep entries where their gradients pass."""
         for part in self.filters:
             part.constrain()
+
+    def problem(self) -> str | None:
+        """Return what training cannot have left in a submodel, or None."""
+        for number, part in enumerate(self.filters):
+            if part.entries.abs().max() > 1:
+                return f"submodel {number} has entries beyond -1 and 1"
+            if not torch.isin(part.kept, torch.tensor([0.0, 1.0])).all():
+                return f"submodel {number} keeps a share of a filter"
+            if part.bias.abs().max() > len(part.kept):
+                return f"submodel {number} has a bias beyond the count of its filters"
+        return None
 
     @torch.no_grad()
     def prune(self, share: float, raw: Tensor, y: Tensor) -> None:

@@ -43,7 +43,7 @@ class DirectModel(FamilyModel):
     learn_thresholds: bool = False
     """Train the thresholds, from there."""
     hidden_layers: Annotated[list[Width], Field(max_length=64)]
-    temperature: Annotated[float, Field(gt=0, le=1e6)] | None = None
+    temperature: Annotated[float, Field(ge=1e-3, le=1e6)] | None = None
     """Divisor of the counts before the softmax, tau; None: ``0.24 votes**0.57``."""
     learn_temperature: bool = False
     residual: bool = False

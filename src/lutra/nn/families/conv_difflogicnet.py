@@ -20,6 +20,9 @@ from lutra.nn.functions import BitGradient, Direct
 
 __all__ = ["ConvDiffLogicNet", "Stage"]
 
+_MOST_TABLES = 1 << 21
+"""In the circuit of a stage: eleven times the published network for MNIST."""
+
 Small = Annotated[int, Field(ge=1, le=64)]
 
 
@@ -112,6 +115,13 @@ class ConvDiffLogicNet(DirectModel):
             raise ValueError(
                 f"{name}: a receptive field of side {stage.side} exceeds the image, "
                 f"{image.shape[1]} x {image.shape[2]}"
+            )
+        per_tree = sum(self.fan_in**depth for depth in range(stage.depth))
+        if (count := stage.kernels * per_tree * height * width) > _MOST_TABLES:
+            raise ValueError(
+                f"{name}: {stage.kernels} kernels of {per_tree} tables at {height} x {width} "
+                f"positions are {count:,} tables of a circuit, {_MOST_TABLES:,} at most: lower "
+                "kernels or depth, or raise stride"
             )
         trees: list[TableLayer] = []
         for depth in range(stage.depth):
