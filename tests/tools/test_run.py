@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -50,6 +51,25 @@ child.wait()
             return
         time.sleep(0.1)
     pytest.fail("the child outlived its group")
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # nobody reaps it
+def test_an_interrupt_that_takes_the_lock_along_does_not_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting = subprocess.Popen.wait
+
+    def wait(process: subprocess.Popen[bytes], timeout: float | None = None) -> int:
+        monkeypatch.setattr(subprocess.Popen, "wait", waiting)
+        vars(process)["_waitpid_lock"].acquire()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(subprocess.Popen, "wait", wait)
+    monkeypatch.setattr("lutra.tools._run._REAP_SECONDS", 0.1)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        python("import time; time.sleep(600)", tmp_path)
+    assert time.monotonic() - start < 30
 
 
 def _alive(pid: int) -> bool:
