@@ -367,13 +367,6 @@ def test_a_head_or_a_relaxation_that_cannot_be_is_one_clear_error(
         build(recipe(model), small_mnist, 0)
 
 
-def test_local_wires_are_for_images_of_one_colour(small_mnist: Dataset) -> None:
-    colours = Dataset(**{**vars(small_mnist), "image": (14, 28)})
-    content = copy.deepcopy(TINY) | {"mapping": {"method": "local", "window": 5}}
-    with pytest.raises(RecipeError, match="one colour"):
-        build(parse_recipe(content), colours, 0)
-
-
 @pytest.mark.parametrize("bits", [1, 2, 3, 8])
 def test_whole_weights_begin_evenly_used(bits: int) -> None:
     layer = IntegerLayer(50, 40, None, bits, generator=torch.Generator().manual_seed(0))

@@ -88,7 +88,7 @@ def test_wires_change_until_they_are_fixed(
     }  # fmt: skip
     recipe = parse_recipe(tiny_content)
     model = build(recipe, small_mnist, 0)
-    rewire = rewiring(recipe, model, small_mnist.image, torch.Generator().manual_seed(0))
+    rewire = rewiring(recipe, model, small_mnist.image_shape, torch.Generator().manual_seed(0))
     assert rewire is not None
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2)
     x, y = torch.from_numpy(small_mnist.train.x), torch.from_numpy(small_mnist.train.y)
@@ -115,7 +115,7 @@ def test_a_local_start_has_near_pixels_as_candidates(small_mnist: Dataset) -> No
         "mapping": {"method": "select", "start": "local", "window": 7, "candidates": 48},
     })  # fmt: skip
     model = build(recipe, small_mnist, 0)
-    rewire = rewiring(recipe, model, small_mnist.image, torch.Generator().manual_seed(0))
+    rewire = rewiring(recipe, model, small_mnist.image_shape, torch.Generator().manual_seed(0))
     assert isinstance(rewire, Select)
     wired, pixels = rewire.layers["0"].wires[:, :, None] // 3, rewire.candidates["0"] // 3
     far = torch.maximum((wired // 28 - pixels // 28).abs(), (wired % 28 - pixels % 28).abs())
@@ -124,6 +124,26 @@ def test_a_local_start_has_near_pixels_as_candidates(small_mnist: Dataset) -> No
     spread = rewire.layers["0"].wires // 3
     assert (spread % 28).amax(1).sub((spread % 28).amin(1)).max() < 7
     assert rewire.candidates["1"].shape == (20, 6, 48)
+
+
+def test_a_local_start_reads_any_plane_of_an_image(small_mnist: Dataset) -> None:
+    """Of a data set of two planes of 14 x 28 pixels."""
+    planes = Dataset(**{**vars(small_mnist), "image": (14, 28)})
+    recipe = parse_recipe({
+        "name": "planes",
+        "model": {"family": "dwn", "thresholds": 3, "hidden_layers": [50], "votes": 2},
+        "mapping": {"method": "select", "start": "local", "window": 5, "candidates": 16},
+    })  # fmt: skip
+    model = build(recipe, planes, 0)
+    rewire = rewiring(recipe, model, planes.image_shape, torch.Generator().manual_seed(0))
+    assert isinstance(rewire, Select)
+    plane, pixel = rewire.layers["0"].wires // 3 // 392, rewire.layers["0"].wires // 3 % 392
+    assert plane.unique().tolist() == [0, 1] and (plane.amin(1) != plane.amax(1)).any()
+    near = rewire.candidates["0"] // 3 % 392
+    for own, other in ((pixel // 28, near // 28), (pixel % 28, near % 28)):
+        assert (own.amax(1) - own.amin(1)).max() < 5
+        assert (other - own[:, :, None]).abs().max() == 2
+    assert (rewire.candidates["0"] // 3 // 392).float().mean().sub(0.5).abs() < 0.1
 
 
 def test_averages_begin_where_a_selection_ends() -> None:

@@ -72,6 +72,13 @@ class Dataset:
     more: Mapping[str, Split] = field(default_factory=dict)
 
     @property
+    def image_shape(self) -> tuple[int, int, int] | None:
+        """(planes, height, width) where the features are pixels; else None."""
+        if self.image is None:
+            return None
+        return self.train.x.shape[1] // (self.image[0] * self.image[1]), *self.image
+
+    @property
     def sha256(self) -> str:
         """Fingerprint of every part's rows, what their words mean, and the classes, in hex."""
         parts = {"train": self.train, "validation": self.validation, "test": self.test}

@@ -21,6 +21,8 @@ __all__ = ["Regrow", "Rewiring", "Select", "rewiring"]
 
 _WINDOW = 10
 """Steps before a regrowth over which it averages."""
+_TABLES_AT_ONCE = 256
+"""Whose candidates are drawn: they need a number for every input."""
 _SELECT_EVERY = 2
 """Steps between two that selection observes."""
 
@@ -161,7 +163,7 @@ class Select(Rewiring):
 
     def __init__(
         self, layers: dict[str, TableLayer], features: dict[str, int], config: MappingConfig,
-        image: tuple[int, int] | None, generator: torch.Generator,
+        shape: tuple[int, int, int] | None, generator: torch.Generator,
     ) -> None:  # fmt: skip
         super().__init__(layers, features, config)
         self.logits: dict[str, Tensor] = {}
@@ -169,23 +171,25 @@ class Select(Rewiring):
         for name, layer in layers.items():
             n, fan_in = layer.wires.shape
             count = min(config.candidates, features[name])
-            order = torch.rand(n, fan_in, features[name], generator=generator)
             first = self._first(name)
-            wired = (layer.wires - first)[:, :, None]
-            if name == "0" and config.start == "local" and image is not None:
-                order -= self._far(wired, features[name], image).to(order)
-            order.scatter_(2, wired, 2.0)  # the wired one comes first
-            self.candidates[name] = order.topk(count, dim=2).indices + first[:, :, None]
+            found = []
+            for wired in (layer.wires - first)[:, :, None].split(_TABLES_AT_ONCE):
+                order = torch.rand(len(wired), fan_in, features[name], generator=generator)
+                if name == "0" and config.start == "local" and shape is not None:
+                    order -= self._far(wired, features[name], shape).to(order)
+                order.scatter_(2, wired, 2.0)  # the wired one comes first
+                found.append(order.topk(count, dim=2).indices)
+            self.candidates[name] = torch.cat(found) + first[:, :, None]
             self.logits[name] = torch.zeros(n, fan_in, count)
             self.logits[name][:, :, 0] = 1.0
         self._rate = 0.0
 
-    def _far(self, wired: Tensor, features: int, image: tuple[int, int]) -> Tensor:
-        """Return which features, of pixels row by row, lie beyond the window of a digit."""
-        per_pixel = features // math.prod(image)
-        pixel, own = torch.arange(features) // per_pixel, wired // per_pixel
-        rows = (pixel // image[1] - own // image[1]).abs()
-        columns = (pixel % image[1] - own % image[1]).abs()
+    def _far(self, wired: Tensor, features: int, shape: tuple[int, int, int]) -> Tensor:
+        """Return which bits of planes of pixels lie beyond the window of a digit."""
+        bits, (_, height, width) = features // math.prod(shape), shape
+        pixel, own = (bit // bits % (height * width) for bit in (torch.arange(features), wired))
+        rows = (pixel // width - own // width).abs()
+        columns = (pixel % width - own % width).abs()
         return torch.maximum(rows, columns) > self.config.window // 2
 
     def prepare(self, step: int, steps: int) -> None:
@@ -241,11 +245,14 @@ class Select(Rewiring):
 
 
 def rewiring(
-    recipe: Recipe, model: LutModel, image: tuple[int, int] | None, generator: torch.Generator
+    recipe: Recipe,
+    model: LutModel,
+    shape: tuple[int, int, int] | None,
+    generator: torch.Generator,
 ) -> Rewiring | None:
     """Return what changes the wires of ``model`` during training, None where nothing does.
 
-    ``image`` is the shape of the data's images, where they are.
+    ``shape`` is that of the data's images (planes, height, width), where they are images.
     """
     kind = recipe.mapping.method
     if kind not in ("select", "regrow"):
@@ -259,7 +266,7 @@ def rewiring(
             features[str(number)] = before if shared else before // model.members
     if kind == "regrow":
         return Regrow(layers, features, recipe.mapping)
-    return Select(layers, features, recipe.mapping, image, generator)
+    return Select(layers, features, recipe.mapping, shape, generator)
 
 
 def _forget(

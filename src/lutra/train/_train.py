@@ -1,7 +1,6 @@
 """From a recipe to a trained model: encoder, learned mapping, sparse training."""
 
 import hashlib
-import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -76,7 +75,7 @@ def train(
         members = range(recipe.network.ensemble.members)
         wires = [_learn_wiring(recipe, data, seed, folder, n, progress) for n in members]
         model = build(recipe, data, seed, wires)
-    phase.rewiring = rewiring(recipe, model, data.image, generator(seed, "candidates"))
+    phase.rewiring = rewiring(recipe, model, data.image_shape, generator(seed, "candidates"))
     phase.penalty = model.penalty
     ensemble = recipe.network.ensemble
     if ensemble.training == "bagging":
@@ -168,12 +167,10 @@ def _with_gradients(model: LutModel, recipe: Recipe) -> LutModel:
 
 
 def _local_wiring(recipe: Recipe, data: Dataset, seed: int) -> MemberWiring:
-    if data.image is None:
+    if data.image_shape is None:
         raise ValueError("local wiring needs images")
-    if data.train.x.shape[1] > math.prod(data.image):
-        raise ValueError("local wiring needs images of one colour")
     draw, window, classes = generator(seed, "wiring"), recipe.mapping.window, len(data.classes)
-    return partial(recipe.network.local_wiring, data.image, window, classes, draw)
+    return partial(recipe.network.local_wiring, data.image_shape, window, classes, draw)
 
 
 def training_digest(recipe: Recipe, data: Dataset, seed: int) -> str:

@@ -137,9 +137,9 @@ class DirectModel(FamilyModel):
         return shuffled(wires, generator) if self.residual else wires
 
     def local_wiring(
-        self, image: tuple[int, int], window: int, classes: int, generator: torch.Generator
+        self, shape: tuple[int, int, int], window: int, classes: int, generator: torch.Generator
     ) -> list[Tensor]:
         """Return wires as every family does; of a chosen pixel, any of its thresholds."""
-        first, *others = super().local_wiring(image, window, classes, generator)
+        first, *others = super().local_wiring(shape, window, classes, generator)
         which = torch.randint(self.thresholds, first.shape, generator=generator)
         return [first * self.thresholds + which, *others]

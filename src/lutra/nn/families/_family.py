@@ -1,6 +1,7 @@
 """What every family of networks shares: levels of tables and their wiring."""
 
 import itertools
+import math
 from collections.abc import Callable, Sequence
 from typing import Annotated, ClassVar
 
@@ -132,9 +133,12 @@ class FamilyModel(BaseModel):
         return wires
 
     def local_wiring(
-        self, image: tuple[int, int], window: int, classes: int, generator: torch.Generator
+        self, shape: tuple[int, int, int], window: int, classes: int, generator: torch.Generator
     ) -> list[Tensor]:
-        """Return wires, one tensor per mapped level: local on the pixels, random behind them."""
+        """Return wires, one tensor per mapped level: local on the pixels, random behind them.
+
+        ``shape`` is (planes, height, width); of a pixel, any plane is read.
+        """
         levels = self.levels(classes)
         leaves, root = 1, 0
         while root + 1 < len(levels) and levels[root + 1].tree:
@@ -142,7 +146,12 @@ class FamilyModel(BaseModel):
             leaves *= levels[root].fan_in
         first = levels[0]
         trees = first.width // leaves
-        wires = [local_wiring(trees, leaves, first.fan_in, image, window, generator)]
+        planes, *image = shape
+        pixels = local_wiring(trees, leaves, first.fan_in, (image[0], image[1]), window, generator)
+        if planes > 1:
+            plane = torch.randint(planes, pixels.shape, generator=generator)
+            pixels += plane * math.prod(image)
+        wires = [pixels]
         for before, level in itertools.pairwise(levels):
             if not level.tree:
                 wires.append(self.random_wiring(level, before.width, generator))
