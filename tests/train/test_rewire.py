@@ -107,16 +107,20 @@ def test_wires_change_until_they_are_fixed(
         assert all(len(set(row)) == len(row) for row in now.tolist())
 
 
+def near(data: Dataset, window: int, candidates: int) -> Select:
+    """A selection that starts with near pixels, behind three thresholds each."""
+    choice = {"method": "select", "start": "local", "window": window, "candidates": candidates}
+    model = {"family": "dwn", "thresholds": 3, "hidden_layers": [50], "votes": 2}
+    recipe = parse_recipe({"name": "near", "model": model, "mapping": choice})
+    generator = torch.Generator().manual_seed(0)
+    found = rewiring(recipe, build(recipe, data, 0), data.image_shape, generator)
+    assert isinstance(found, Select)
+    return found
+
+
 def test_a_local_start_has_near_pixels_as_candidates(small_mnist: Dataset) -> None:
     """And any of their thresholds; behind the pixels, any node."""
-    recipe = parse_recipe({
-        "name": "near",
-        "model": {"family": "dwn", "thresholds": 3, "hidden_layers": [50], "votes": 2},
-        "mapping": {"method": "select", "start": "local", "window": 7, "candidates": 48},
-    })  # fmt: skip
-    model = build(recipe, small_mnist, 0)
-    rewire = rewiring(recipe, model, small_mnist.image_shape, torch.Generator().manual_seed(0))
-    assert isinstance(rewire, Select)
+    rewire = near(small_mnist, 7, 48)
     wired, pixels = rewire.layers["0"].wires[:, :, None] // 3, rewire.candidates["0"] // 3
     far = torch.maximum((wired // 28 - pixels // 28).abs(), (wired % 28 - pixels % 28).abs())
     assert far.max() == 3  # also in a corner, where 16 pixels are near
@@ -128,22 +132,14 @@ def test_a_local_start_has_near_pixels_as_candidates(small_mnist: Dataset) -> No
 
 def test_a_local_start_reads_any_plane_of_an_image(small_mnist: Dataset) -> None:
     """Of a data set of two planes of 14 x 28 pixels."""
-    planes = Dataset(**{**vars(small_mnist), "image": (14, 28)})
-    recipe = parse_recipe({
-        "name": "planes",
-        "model": {"family": "dwn", "thresholds": 3, "hidden_layers": [50], "votes": 2},
-        "mapping": {"method": "select", "start": "local", "window": 5, "candidates": 16},
-    })  # fmt: skip
-    model = build(recipe, planes, 0)
-    rewire = rewiring(recipe, model, planes.image_shape, torch.Generator().manual_seed(0))
-    assert isinstance(rewire, Select)
-    plane, pixel = rewire.layers["0"].wires // 3 // 392, rewire.layers["0"].wires // 3 % 392
+    rewire = near(Dataset(**{**vars(small_mnist), "image": (14, 28)}), 5, 16)
+    wires, candidates = rewire.layers["0"].wires // 3, rewire.candidates["0"] // 3
+    plane, pixel, other = wires // 392, wires % 392, candidates % 392
     assert plane.unique().tolist() == [0, 1] and (plane.amin(1) != plane.amax(1)).any()
-    near = rewire.candidates["0"] // 3 % 392
-    for own, other in ((pixel // 28, near // 28), (pixel % 28, near % 28)):
+    for own, tried in ((pixel // 28, other // 28), (pixel % 28, other % 28)):
         assert (own.amax(1) - own.amin(1)).max() < 5
-        assert (other - own[:, :, None]).abs().max() == 2
-    assert (rewire.candidates["0"] // 3 // 392).float().mean().sub(0.5).abs() < 0.1
+        assert (tried - own[:, :, None]).abs().max() == 2
+    assert (candidates // 392).float().mean().sub(0.5).abs() < 0.1
 
 
 def test_averages_begin_where_a_selection_ends() -> None:
