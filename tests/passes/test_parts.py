@@ -34,6 +34,20 @@ def test_parts() -> None:
     assert bare.argmax is None
 
 
+def test_thresholds_of_sums_are_neurons() -> None:
+    """As in a binarised network, which has no tables."""
+    b = Builder(4, 5, True)
+    bits = b.add(Encode(b.inputs, np.zeros((4, 1), np.int64), False, "encoder"), 1).bits
+    for name in ("one", "two", "scores"):
+        weights, wires = np.ones((4, 4), np.int64), np.tile(bits.reshape(-1), (4, 1))
+        total = b.add(Sum(wires, weights, np.zeros(4, np.int64), 3, False, name), 3)
+        if name != "scores":
+            bits = b.add(Encode(total, np.full((4, 1), 2), False, name), 1).bits
+    b.classify(total)
+    names = part_names(b.build("binarised"))
+    assert names == ("encoder", "core", "core", "core", "core", "head", "argmax")
+
+
 def test_the_encoder_comes_off() -> None:
     for second in (False, True):
         circuit = classifier(second)
