@@ -4,8 +4,9 @@ import contextlib
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -60,9 +61,10 @@ def run(
     environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
     environment |= {"LC_ALL": "C", **(env or {})}
     start = time.monotonic()
+    process: subprocess.Popen[bytes] | None = None
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("wb") as stream:
+        with log.open("wb") as stream, _interrupts_held():
             process = subprocess.Popen(
                 [str(part) for part in argv],
                 cwd=folder,
@@ -72,24 +74,46 @@ def run(
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        code = process.wait(timeout)
     except OSError as error:
         raise ToolError(f"{argv[0]}: cannot be started ({error}); see `lutra doctor`") from error
-    try:
-        code = process.wait(timeout)
     except subprocess.TimeoutExpired:
         raise ToolError(
             f"{name}: killed after {timeout:g} s; allow more time or try a smaller design"
             f"{_tail(log)}"
         ) from None
     finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        # Bounded: a second interrupt within the first wait can leave Popen's lock taken.
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_REAP_SECONDS)
+        if process is not None:
+            _kill(process)
     if code:
         raise ToolError(f"{name}: {_reason(code)}{_tail(log)}")
     return Completed(time.monotonic() - start, log.read_text(errors="replace"))
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Hold interrupts until the end: one within a start would leave a process nobody knows of."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which interrupts never reach
+        return
+    held: list[int] = []
+    kinds = (signal.SIGINT, signal.SIGTERM)
+    before = {kind: signal.signal(kind, lambda number, _: held.append(number)) for kind in kinds}
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler or signal.SIG_DFL)
+        for number in held[:1]:
+            signal.raise_signal(number)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    # Bounded: a second interrupt within the first wait can leave Popen's lock taken.
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_REAP_SECONDS)
 
 
 def _reason(code: int) -> str:
