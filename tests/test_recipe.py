@@ -237,7 +237,7 @@ FOREST: dict[str, Any] = {"name": "forest", "model": {"family": "treelut"}}
     [
         ({"model": {"estimater": 3}}, "'model.estimater'; did you mean 'estimators'"),
         ({"model": {"depth": 0}}, "model.depth: .*greater than or equal to 1"),
-        ({"model": {"eta": 0.0}}, "model.eta: .*greater than or equal to 1e-06"),
+        ({"model": {"eta": 0.0}}, "model.eta: .*greater than or equal to 0.000001"),
         ({"model": {"booster": "catboost"}}, "model.booster: .*'xgboost'"),
         ({"model": {"adder": 1}}, "model.adder: .*greater than or equal to 2"),
         ({"model": {"leaves": "6"}}, "model.leaves: .*integer"),

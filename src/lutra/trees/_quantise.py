@@ -48,8 +48,9 @@ def rescale(forest: Forest, scale: NDArray[np.float64], offset: NDArray[np.float
             word = np.ceil((middle - offset[feature]) / scale[feature])
             near = np.stack([word - 1, word, word + 1])
             values = (near * scale[feature] + offset[feature]).astype(forest.precision)
-        first = (values >= reach).argmax(0)
-        return replace(tree, threshold=near[first, np.arange(len(feature))])
+        reached = values >= reach
+        reached[2] = True  # also of a threshold beyond all numbers
+        return replace(tree, threshold=near[reached.argmax(0), np.arange(len(feature))])
 
     return replace(forest, trees=tuple(moved(tree) for tree in forest.trees))
 

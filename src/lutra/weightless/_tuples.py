@@ -27,7 +27,6 @@ def draw_tuples(
         window alone.
     generator
         Draws order and offset.
-
     """
     order = generator.permutation(features * thresholds)
     if window is None:
