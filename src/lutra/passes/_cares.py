@@ -9,7 +9,7 @@ __all__ = ["observe"]
 
 
 def observe(
-    circuit: Circuit, inputs: NDArray[np.integer], batch: int = 1024
+    circuit: Circuit, inputs: NDArray[np.integer], batch: int = 1024, rarity: int = 1
 ) -> dict[int, NDArray[np.bool_]]:
     """Return, for every table operation by its number, which entries the samples read.
 
@@ -21,6 +21,8 @@ def observe(
         Fixed-point input words. Shape (samples, circuit.inputs).
     batch
         Samples at a time.
+    rarity
+        Reads that an entry needs to count as read; ReducedLUT's option.
 
     Returns
     -------
@@ -29,12 +31,17 @@ def observe(
     Raises
     ------
     ValueError
-        See `lutra.circuit.evaluate`.
+        Rarity is less than 1, or see `lutra.circuit.evaluate`.
     """
+    if rarity < 1:
+        raise ValueError(f"rarity is {rarity}; expected 1 or more")
     luts = {number: op for number, op in enumerate(circuit.ops) if isinstance(op, Lut)}
-    read = {number: np.zeros((len(op.wires), 1 << op.fan_in), bool) for number, op in luts.items()}
+    reads = {
+        number: np.zeros((len(op.wires), 1 << op.fan_in), np.uint32) for number, op in luts.items()
+    }
     for start in range(0, len(inputs), batch):
         bits = evaluate_bits(circuit, inputs[start : start + batch])
         for number, op in luts.items():
-            np.put_along_axis(read[number], addresses(op, bits), True, axis=1)
-    return read
+            tables = np.arange(len(op.wires))[:, None] << op.fan_in
+            np.add.at(reads[number].reshape(-1), (tables + addresses(op, bits)).reshape(-1), 1)
+    return {number: count >= rarity for number, count in reads.items()}
