@@ -16,8 +16,8 @@ __all__ = ["native"]
 native: ModuleType | None = _native
 """The compiled module, None where it was not built.
 
-Its kernels take addresses of contiguous CPU arrays, see ``kernels.h``; `lutra.nn` calls and checks
-them. Each result has the same bits for every number of threads.
+Its kernels take addresses of contiguous CPU arrays, see ``kernels.h`` and ``cover.h``; `lutra.nn`
+and `lutra.passes` call and check them. Each result has the same bits for every number of threads.
 
 ``instruction_sets()``, ``instruction_set()``, ``choose(name)``
     What this machine offers, the fastest last; what is in use.

@@ -1,5 +1,5 @@
 // Python's way to the kernels. Arrays come as plain addresses: no link against torch, and no
-// conversion that would cost more than a small kernel. The callers in lutra.nn check them.
+// conversion that would cost more than a small kernel. The callers check them.
 
 #include <algorithm>
 #include <cstring>
@@ -8,6 +8,7 @@
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
+#include "cover.h"
 #include "kernels.h"
 #include "threads.h"
 
@@ -313,5 +314,14 @@ NB_MODULE(_native, m) {
         over(filters, batch * (2 * hashes + 1) * classes / 4, [&](size_t begin, size_t end) {
             chosen->bloom_backward(a, at<const float>(gradient), at<float>(result), begin, end);
         });
+    });
+
+    m.def("cover", [](uintptr_t values, uintptr_t cares, size_t tables, size_t parts, size_t length,
+                      int max_shift, uintptr_t unique, uintptr_t owner, uintptr_t shift,
+                      uintptr_t count) {
+        const Cover c{at<const uint32_t>(values), at<const uint8_t>(cares), parts, length,
+                      max_shift, at<uint32_t>(unique), at<int32_t>(owner), at<int32_t>(shift),
+                      at<int32_t>(count)};
+        over(tables, parts * length, [&](size_t begin, size_t end) { cover(c, begin, end); });
     });
 }
