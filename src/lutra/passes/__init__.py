@@ -2,6 +2,7 @@
 
 from lutra.passes._cares import observe
 from lutra.passes._compress import compress_tables
+from lutra.passes._compress_circuit import compress
 from lutra.passes._compressed import Compressed
 from lutra.passes._drop import encoder_words, without_argmax, without_encoder
 from lutra.passes._parts import Parts, part_names, split
@@ -12,6 +13,7 @@ from lutra.passes._unread import without_unread
 __all__ = [
     "Compressed",
     "Parts",
+    "compress",
     "compress_tables",
     "encoder_words",
     "observe",
