@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lutra.errors import VerifyError
 from lutra.passes import Compressed, compress_tables
 from lutra.passes import _cover as cover_module
 from lutra.passes._cover import cover
@@ -171,3 +172,11 @@ def test_malformed_arguments_are_named(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         compress_tables(codes, width, cares, exiguity=exiguity)
+
+
+def test_a_form_that_changes_what_matters_is_an_internal_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Compressed, "decompress", lambda form: 1 ^ form.low)
+    with pytest.raises(VerifyError, match="an entry that matters changed"):
+        compress_tables(np.zeros((1, 64), int), 1)
