@@ -1,9 +1,10 @@
-"""Circuit -> Verilog. No torch here."""
+"""Circuit -> Verilog, BLIF. No torch here."""
 
 from lutra.emit._accumulate import absorbed
 from lutra.emit._names import Names
 from lutra.emit._rtl import PRIMITIVES, Port, Rtl, Style
 from lutra.emit._testbench import emit_testbench
+from lutra.emit.blif import blif
 from lutra.emit.verilog import emit_verilog
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Rtl",
     "Style",
     "absorbed",
+    "blif",
     "emit_testbench",
     "emit_verilog",
 ]

@@ -11,6 +11,8 @@ from lutra.tools._find import (
     find_yosys,
 )
 from lutra.tools._run import Completed, run
+from lutra.tools.abc import run_abc
+from lutra.tools.mapping import map_luts
 from lutra.tools.slang import Parsed, parse
 from lutra.tools.verilator import lint, run_testbench, simulate
 from lutra.tools.yosys import PartsSynthesis, Synthesis, synthesise, synthesise_parts
@@ -29,8 +31,10 @@ __all__ = [
     "find_verilator",
     "find_yosys",
     "lint",
+    "map_luts",
     "parse",
     "run",
+    "run_abc",
     "run_testbench",
     "simulate",
     "synthesise",

@@ -1,0 +1,126 @@
+"""A circuit's tables one by one, each output bit a function of its own: what rewriting works on."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import replace
+from graphlib import TopologicalSorter
+from itertools import groupby
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.circuit import LUT_INPUTS, Circuit, Lut, Op, Words, operands, renumber
+
+__all__ = ["Table", "tables_of", "with_tables"]
+
+Ints = NDArray[np.int64]
+
+
+class Table(NamedTuple):
+    """One bit as a function of others: bit e of ``value`` is its value at address e, LSB first."""
+
+    wires: tuple[int, ...]
+    value: int
+    op: int
+    """Number of the operation in whose place it stands: its stage and name."""
+
+
+def tables_of(circuit: Circuit) -> dict[int, Table]:
+    """Return the table of every bit that a table operation makes, by bit number."""
+    tables: dict[int, Table] = {}
+    for number, (op, start) in enumerate(zip(circuit.ops, circuit.starts, strict=True)):
+        if isinstance(op, Lut):
+            wires = [tuple(row) for row in op.wires.tolist()]
+            rows = op.table.reshape(op.size, -1)
+            for bit, row in enumerate(rows):
+                value = int.from_bytes(row.tobytes(), "little")
+                tables[start + bit] = Table(wires[bit // op.outputs], value, number)
+    return tables
+
+
+def with_tables(
+    circuit: Circuit, tables: Mapping[int, Table], same: Mapping[int, int] | None = None
+) -> Circuit:
+    """Return the circuit with other tables in the place of its own.
+
+    Parameters
+    ----------
+    circuit
+        Its other operations, its outputs and the stages stay.
+    tables
+        By bit: a bit of ``circuit``, or a new number from ``circuit.bits`` on. They read input
+        bits, each other, and bits of other operations. Those of one operation, at one depth and
+        with one fan-in, become an operation; bits of more than six inputs that have their address
+        in common stay together.
+    same
+        Bits that other operations and outputs read -> bits that they shall read instead.
+    """
+    now = np.arange(max(circuit.bits, max(tables, default=0) + 1))
+    for bit, other in (same or {}).items():
+        now[bit] = other
+    others = {i: renumber(op, now) for i, op in enumerate(circuit.ops) if not isinstance(op, Lut)}
+    depth = _depths(circuit, tables, others)
+    placed: list[tuple[tuple[int, ...], Op, Ints]] = []
+    for number, op in others.items():
+        bits = np.arange(circuit.starts[number], circuit.starts[number] + op.size)
+        key = circuit.stages[number], depth[-1 - number], number
+        placed.append((key, op, bits))
+
+    def key(row: list[int]) -> tuple[int, ...]:
+        table = tables[row[0]]
+        return circuit.stages[table.op], depth[row[0]], table.op, len(table.wires), len(row)
+
+    for place, rows in groupby(sorted(_rows(tables, depth), key=key), key):
+        bits = np.array(list(rows), np.int64)
+        op = _operation(circuit.ops[place[2]].name, [[tables[bit] for bit in row] for row in bits])
+        placed.append((place, op, bits.reshape(-1)))
+    placed.sort(key=lambda entry: entry[0])
+    new = np.full(len(now), -1, np.int64)
+    made = np.concatenate([np.arange(circuit.input_bits), *(bits for _, _, bits in placed)])
+    new[made] = np.arange(len(made))
+    return replace(
+        circuit,
+        ops=tuple(renumber(op, new) for _, op, _ in placed),
+        stages=tuple(place[0] for place, _, _ in placed),
+        outputs=tuple(
+            replace(output, words=Words(new[now[output.words.bits]], output.words.signed))
+            for output in circuit.outputs
+        ),
+    )
+
+
+def _depths(
+    circuit: Circuit, tables: Mapping[int, Table], others: Mapping[int, Op]
+) -> dict[int, int]:
+    """Return the depth of every table by its bit, and of every other operation by -1 - number."""
+    source = circuit.sources(np.arange(circuit.bits)).tolist()
+
+    def node(bit: int) -> int | None:
+        if bit in tables:
+            return bit
+        return -1 - source[bit] if source[bit] >= 0 else None
+
+    reads = {bit: {node(wire) for wire in table.wires} - {None} for bit, table in tables.items()}
+    for number, op in others.items():
+        reads[-1 - number] = {node(bit) for bit in np.unique(operands(op)).tolist()} - {None}
+    depth: dict[int, int] = {}
+    for bit in TopologicalSorter(reads).static_order():
+        depth[bit] = 1 + max((depth[read] for read in reads[bit]), default=-1)
+    return depth
+
+
+def _rows(tables: Mapping[int, Table], depth: Mapping[int, int]) -> list[list[int]]:
+    """Return bits in rows: those of one wide address, of one operation at one depth, together."""
+    rows: dict[Hashable, list[int]] = {}
+    for bit, table in sorted(tables.items()):
+        wide = len(table.wires) > LUT_INPUTS
+        rows.setdefault((table.op, table.wires) if wide else bit, []).append(bit)
+    return list(rows.values())
+
+
+def _operation(name: str, rows: Sequence[Sequence[Table]]) -> Lut:
+    wires = np.array([row[0].wires for row in rows], np.int64).reshape(len(rows), -1)
+    size = max(1, (1 << wires.shape[1]) // 8)
+    data = b"".join(table.value.to_bytes(size, "little") for row in rows for table in row)
+    packed = np.frombuffer(data, np.uint8).reshape(len(rows), -1, size)
+    return Lut(wires, packed.copy(), name)
