@@ -1,6 +1,7 @@
 """The whole way on a small network, as a user walks it; and what goes wrong on it."""
 
 import csv
+import dataclasses
 import json
 import shutil
 import subprocess
@@ -13,7 +14,7 @@ import numpy as np
 import pytest
 
 from lutra import cli, flow
-from lutra.circuit import Circuit, evaluate, load
+from lutra.circuit import Circuit, Lut, evaluate, load
 from lutra.errors import VerifyError
 from lutra.report import load_result
 from lutra.results import best_run
@@ -88,6 +89,43 @@ def test_dont_cares_change_no_train_row_and_leave_both_accuracies(
     assert files[0].read_bytes() != files[1].read_bytes()
     scores = [evaluate(load(file), small().train.x)["scores"] for file in files]
     assert np.array_equal(scores[0], scores[1])
+
+
+@pytest.mark.parametrize("area", ["simplify", "map"])
+def test_a_smaller_circuit_is_the_same_function(
+    area: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tiny.toml").write_text(toml({**TINY, "optimise": {"area": area}}))
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    assert command(tmp_path, monkeypatch, "compile", "tiny.toml") == 0
+    assert command(tmp_path, monkeypatch, "verify", "tiny.toml") == 0
+    folders = [folder / "runs/tiny/seed0" for folder in (finished, tmp_path)]
+    before, found = (load_result(folder / "result.json") for folder in folders)
+    assert found.accuracy == before.accuracy and found.exact_accuracy is None
+    assert found.verify is not None and found.verify.exact
+    first, second = (load(folder / "circuit.safetensors") for folder in folders)
+    assert set(second.stages) == set(first.stages) and second.bits < first.bits
+    rows = small().train.x
+    assert np.array_equal(evaluate(first, rows)["scores"], evaluate(second, rows)["scores"])
+
+
+def test_a_test_row_that_optimisation_changed_ends_the_run(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    def broken(circuit: Circuit) -> Circuit:
+        last = max(i for i, op in enumerate(circuit.ops) if isinstance(op, Lut))
+        op = circuit.ops[last]
+        assert isinstance(op, Lut)
+        ops = [*circuit.ops]
+        ops[last] = dataclasses.replace(op, table=~op.table)
+        return dataclasses.replace(circuit, ops=tuple(ops))
+
+    (tmp_path / "tiny.toml").write_text(toml({**TINY, "optimise": {"area": "simplify"}}))
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    monkeypatch.setattr(flow, "simplify", broken)
+    assert command(tmp_path, monkeypatch, "compile", "tiny.toml") == 1
+    assert "optimisation changed a test row: sample 0" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("step", ["verify", "synth"])

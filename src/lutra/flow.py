@@ -21,7 +21,7 @@ from lutra.data import load as load_data
 from lutra.emit import emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
-from lutra.passes import encoder_words, pipeline, specialise, without_unread
+from lutra.passes import encoder_words, pipeline, simplify, specialise, without_unread
 from lutra.provenance import commit, cpu, packages
 from lutra.recipe import Recipe, load_recipe
 from lutra.report import (
@@ -39,7 +39,7 @@ from lutra.report import (
     write_html,
 )
 from lutra.tools import Synthesis as Mapped
-from lutra.tools import find_verilator, find_yosys, synthesise_parts
+from lutra.tools import find_verilator, find_yosys, map_luts, synthesise_parts
 from lutra.train import Progress, Trained, check, restore
 from lutra.train import train as train_model
 from lutra.verify import first_difference, verify_rtl
@@ -117,6 +117,7 @@ class Run:
         circuit = pipeline(
             circuit, hardware.register_every, hardware.register_encoder, hardware.register_sums
         )
+        circuit = self._smaller(circuit)
         before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
         save(circuit, self.circuit_path)
         parts = {
@@ -147,6 +148,18 @@ class Run:
         difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: don't-cares changed a train row: {difference}")
+        return found
+
+    def _smaller(self, circuit: Circuit) -> Circuit:
+        optimise = self.recipe.optimise
+        if optimise.area == "plain":
+            return circuit
+        mapped = optimise.area == "map"
+        found = map_luts(circuit, optimise.rounds) if mapped else simplify(circuit)
+        rows = self.data.test.x
+        difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
+        if difference is not None:
+            raise VerifyError(f"{self.recipe.name}: optimisation changed a test row: {difference}")
         return found
 
     def _accuracy(self, circuit: Circuit) -> Accuracy:

@@ -184,6 +184,10 @@ class OptimiseConfig(_Section):
     """Entries that may change for the sake of area: none, or those that no row of the train part
     reads, as in NullaNet. On other rows the class may then change; the accuracies are measured
     after it, and those before it are recorded beside them."""
+    area: Literal["plain", "simplify", "map"] = "plain"
+    """Exact optimisation: none; simpler and fewer tables; or these mapped to LUT6 by ABC."""
+    rounds: Annotated[int, Field(ge=1, le=100)] = 2
+    """How often ``map`` maps every neuron in each of its ways."""
 
 
 class HardwareConfig(_Section):

@@ -1,8 +1,5 @@
 """Exact simplification of tables: no function that anything reads changes."""
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lutra.circuit import LUT_INPUTS, Circuit, Lut, operands
 from lutra.passes._tables import Table, tables_of, with_tables
 from lutra.passes._truth import substitute
@@ -57,7 +54,7 @@ def _distinct(circuit: Circuit) -> tuple[dict[int, Table], dict[int, int]]:
 def _merged(circuit: Circuit) -> dict[int, Table]:
     """Return the tables after merging those that all their readers can take in."""
     tables = tables_of(circuit)
-    fixed = set(read_by_others(circuit).tolist())
+    fixed = read_by_others(circuit)
     readers: dict[int, set[int]] = {bit: set() for bit in tables}
     for bit, table in tables.items():
         for wire in readers.keys() & set(table.wires):
@@ -79,8 +76,8 @@ def _merged(circuit: Circuit) -> dict[int, Table]:
     return tables
 
 
-def read_by_others(circuit: Circuit) -> NDArray[np.int64]:
-    """Return the bits that outputs and operations without tables read, ascending."""
+def read_by_others(circuit: Circuit) -> set[int]:
+    """Return the bits that outputs and operations without tables read."""
     read = [operands(op) for op in circuit.ops if not isinstance(op, Lut)]
     read += [output.words.bits.reshape(-1) for output in circuit.outputs]
-    return np.unique(np.concatenate(read))
+    return {bit for bits in read for bit in bits.tolist()}

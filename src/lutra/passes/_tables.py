@@ -1,6 +1,6 @@
 """A circuit's tables one by one, each output bit a function of its own: what rewriting works on."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from graphlib import TopologicalSorter
 from itertools import groupby
@@ -31,7 +31,7 @@ def tables_of(circuit: Circuit) -> dict[int, Table]:
     for number, (op, start) in enumerate(zip(circuit.ops, circuit.starts, strict=True)):
         if isinstance(op, Lut):
             wires = [tuple(row) for row in op.wires.tolist()]
-            rows = op.table.reshape(op.size, -1)
+            rows = op.table.reshape(op.size, op.table.shape[2])
             for bit, row in enumerate(rows):
                 value = int.from_bytes(row.tobytes(), "little")
                 tables[start + bit] = Table(wires[bit // op.outputs], value, number)
@@ -63,8 +63,7 @@ def with_tables(
     placed: list[tuple[tuple[int, ...], Op, Ints]] = []
     for number, op in others.items():
         bits = np.arange(circuit.starts[number], circuit.starts[number] + op.size)
-        key = circuit.stages[number], depth[-1 - number], number
-        placed.append((key, op, bits))
+        placed.append(((circuit.stages[number], depth[-1 - number], number), op, bits))
 
     def key(row: list[int]) -> tuple[int, ...]:
         table = tables[row[0]]
@@ -95,14 +94,12 @@ def _depths(
     """Return the depth of every table by its bit, and of every other operation by -1 - number."""
     source = circuit.sources(np.arange(circuit.bits)).tolist()
 
-    def node(bit: int) -> int | None:
-        if bit in tables:
-            return bit
-        return -1 - source[bit] if source[bit] >= 0 else None
+    def made(bits: Iterable[int]) -> set[int]:
+        inner = (bit for bit in bits if bit in tables or source[bit] >= 0)
+        return {bit if bit in tables else -1 - source[bit] for bit in inner}
 
-    reads = {bit: {node(wire) for wire in table.wires} - {None} for bit, table in tables.items()}
-    for number, op in others.items():
-        reads[-1 - number] = {node(bit) for bit in np.unique(operands(op)).tolist()} - {None}
+    reads = {bit: made(table.wires) for bit, table in tables.items()}
+    reads |= {-1 - number: made(operands(op).tolist()) for number, op in others.items()}
     depth: dict[int, int] = {}
     for bit in TopologicalSorter(reads).static_order():
         depth[bit] = 1 + max((depth[read] for read in reads[bit]), default=-1)

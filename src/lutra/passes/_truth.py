@@ -41,7 +41,7 @@ def substitute(table: Table, inner: Mapping[int, Table]) -> Table:
     columns = _columns(wires)
     for bit in table.wires:
         if bit in inner:
-            columns[bit] = entries_of(inner[bit])[_address(inner[bit], columns)]
+            columns[bit] = entries_of(inner[bit])[_address(inner[bit], columns)].astype(np.int64)
     found = entries_of(table)[_address(table, columns)]
     for j in reversed(range(len(wires))):
         halves = found.reshape(-1, 2, 1 << j)
@@ -61,5 +61,5 @@ def _address(table: Table, columns: Mapping[int, NDArray[np.int64]]) -> NDArray[
     size = len(next(iter(columns.values()))) if columns else 1
     address = np.zeros(size, np.int64)
     for j, wire in enumerate(table.wires):
-        address += columns[wire].astype(np.int64) << j
+        address += columns[wire] << j
     return address

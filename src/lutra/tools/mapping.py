@@ -71,7 +71,7 @@ def _stages(circuit: Circuit, tables: Tables) -> list[_Job]:
     for bit, table in tables.items():
         stages.setdefault(circuit.stages[table.op], {})[bit] = table
     read = {stage: {w for t in part.values() for w in t.wires} for stage, part in stages.items()}
-    read[-1] = set(read_by_others(circuit).tolist())
+    read[-1] = read_by_others(circuit)
     return [
         _Job(part, sorted(part.keys() & set().union(*(read[of] for of in read if of != stage))))
         for stage, part in stages.items()
