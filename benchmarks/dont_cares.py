@@ -51,9 +51,10 @@ def main() -> int:
         model = restore(run.recipe, run.data, run.seed, run.folder)
         exact = model.lower(name, run.data.classes, run.data.features)
         started = time.perf_counter()
-        smaller = without_unread(specialise(exact, run.data.train.x))
+        cares = observe(exact, run.data.train.x)
+        smaller = without_unread(specialise(exact, cares))
         seconds = time.perf_counter() - started
-        read = np.concatenate([care.ravel() for care in observe(exact, run.data.train.x).values()])
+        read = np.concatenate([care.ravel() for care in cares.values()])
         rows[name] = {
             "entries_read": float(read.mean()),
             "exact": figures(exact, run.data),

@@ -21,7 +21,7 @@ from lutra.data import load as load_data
 from lutra.emit import emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
-from lutra.passes import encoder_words, pipeline, simplify, specialise, without_unread
+from lutra.passes import encoder_words, observe, pipeline, simplify, specialise, without_unread
 from lutra.provenance import commit, cpu, packages
 from lutra.recipe import Recipe, load_recipe
 from lutra.report import (
@@ -144,7 +144,7 @@ class Run:
 
     def _specialise(self, circuit: Circuit) -> Circuit:
         rows = self.data.train.x
-        found = without_unread(specialise(circuit, rows))
+        found = without_unread(specialise(circuit, observe(circuit, rows)))
         difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: don't-cares changed a train row: {difference}")

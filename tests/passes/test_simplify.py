@@ -2,7 +2,7 @@ import numpy as np
 from hypothesis import given
 
 from lutra.circuit import Builder, Circuit, Lut, Sum, evaluate, pack_tables
-from lutra.passes import by_influence, pipeline, simplify, tables_of, with_tables
+from lutra.passes import neurons, pipeline, simplify, tables_of, with_tables
 
 from ..circuit.random_circuits import circuits
 from .test_tables import same_outputs
@@ -17,8 +17,12 @@ def test_outputs_stay(circuit: Circuit) -> None:
 
 
 @given(circuits())
-def test_an_order_by_influence_changes_no_function(circuit: Circuit) -> None:
-    assert same_outputs(circuit, with_tables(circuit, by_influence(tables_of(circuit))))
+def test_neurons_are_the_same_functions_of_one_address(circuit: Circuit) -> None:
+    tables, parts = tables_of(circuit), neurons(tables_of(circuit))
+    assert all(len({table.wires for table in part.values()}) == 1 for part in parts)
+    whole = {bit: table for part in parts for bit, table in part.items()}
+    assert whole.keys() == {bit for bit, table in tables.items() if len(table.wires) > 6}
+    assert same_outputs(circuit, with_tables(circuit, tables | whole))
 
 
 def lut(wires: list[list[int]], codes: list[list[int]]) -> Lut:

@@ -5,9 +5,10 @@ from lutra.passes._compress import compress_tables
 from lutra.passes._compress_circuit import compress
 from lutra.passes._compressed import Compressed
 from lutra.passes._drop import encoder_words, without_argmax, without_encoder
-from lutra.passes._order import by_influence
+from lutra.passes._order import neurons
 from lutra.passes._parts import Parts, part_names, split
 from lutra.passes._pipeline import pipeline
+from lutra.passes._reachable import reachable
 from lutra.passes._simplify import read_by_others, simplify
 from lutra.passes._specialise import specialise
 from lutra.passes._tables import Table, tables_of, with_tables
@@ -17,13 +18,14 @@ __all__ = [
     "Compressed",
     "Parts",
     "Table",
-    "by_influence",
     "compress",
     "compress_tables",
     "encoder_words",
+    "neurons",
     "observe",
     "part_names",
     "pipeline",
+    "reachable",
     "read_by_others",
     "simplify",
     "specialise",

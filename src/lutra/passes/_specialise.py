@@ -6,13 +6,13 @@ inputs that it can do without, then takes what is left apart as the Verilog writ
 of six inputs, and makes as many parts equal as the cares allow.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lutra.circuit import LUT_INPUTS, Circuit, Lut
-from lutra.passes._cares import observe
 
 __all__ = ["specialise"]
 
@@ -27,30 +27,24 @@ _LOW = [
 """Of the 64 entries of a part, those whose address bit j is 0."""
 
 
-def specialise(circuit: Circuit, inputs: NDArray[np.integer]) -> Circuit:
-    """Return a circuit that does what the given one does on the samples, of smaller tables.
+def specialise(circuit: Circuit, cares: Mapping[int, Table]) -> Circuit:
+    """Return a circuit of smaller tables that agree with the given ones on the entries that matter.
 
     Every bit of a table operation becomes a table of its own, whose inputs come in another order
-    and only as far as any table of the operation needs them. Bit numbers and names stay. On the
-    samples every bit is as it was; elsewhere the circuits differ. Tables of several bits that a
-    LUT holds gain nothing apart, and stay.
+    and only as far as any table of the operation needs them. Bit numbers and names stay. Where no
+    other entries are read, every bit is as it was; elsewhere the circuits differ. Tables of several
+    bits that a LUT holds gain nothing apart, and stay.
 
     Parameters
     ----------
     circuit
         Whose tables; its stages stay.
-    inputs
-        Fixed-point input words of the samples. Shape (samples, circuit.inputs), one at least.
-
-    Raises
-    ------
-    ValueError
-        There are no samples, or see `lutra.circuit.evaluate`.
+    cares
+        Operation number -> entries that matter, shape (tables, entries): those that samples read
+        (`observe`), or any input can read (`reachable`), which changes no function.
     """
-    if not len(inputs):
-        raise ValueError("tables are specialised for samples; there are none")
     ops = list(circuit.ops)
-    for number, care in observe(circuit, inputs).items():
+    for number, care in cares.items():
         op = ops[number]
         if isinstance(op, Lut) and care.size and (op.outputs == 1 or op.fan_in > LUT_INPUTS):
             ops[number] = _smaller(op, care)

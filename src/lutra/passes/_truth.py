@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lutra.passes._tables import Table
 
-__all__ = ["entries_of", "rewired", "substitute", "value_of"]
+__all__ = ["address_of", "columns_of", "entries_of", "rewired", "substitute", "value_of"]
 
 Bits = NDArray[np.uint8]
 
@@ -26,8 +26,8 @@ def value_of(entries: Bits) -> int:
 
 def rewired(table: Table, wires: Sequence[int]) -> Table:
     """Return the same function of ``wires``, which name all that it depends on, in any order."""
-    columns = _columns(wires)
-    found = entries_of(table)[_address(table, columns)]
+    columns = columns_of(wires)
+    found = entries_of(table)[address_of(table, columns)]
     return table._replace(wires=tuple(wires), value=value_of(found))
 
 
@@ -38,11 +38,11 @@ def substitute(table: Table, inner: Mapping[int, Table]) -> Table:
     """
     read = {wire for bit in table.wires for wire in (inner[bit].wires if bit in inner else (bit,))}
     wires = sorted(read)
-    columns = _columns(wires)
+    columns = columns_of(wires)
     for bit in table.wires:
         if bit in inner:
-            columns[bit] = entries_of(inner[bit])[_address(inner[bit], columns)].astype(np.int64)
-    found = entries_of(table)[_address(table, columns)]
+            columns[bit] = entries_of(inner[bit])[address_of(inner[bit], columns)].astype(np.int64)
+    found = entries_of(table)[address_of(table, columns)]
     for j in reversed(range(len(wires))):
         halves = found.reshape(-1, 2, 1 << j)
         if np.array_equal(halves[:, 0], halves[:, 1]):
@@ -51,13 +51,14 @@ def substitute(table: Table, inner: Mapping[int, Table]) -> Table:
     return table._replace(wires=tuple(wires), value=value_of(found))
 
 
-def _columns(wires: Sequence[int]) -> dict[int, NDArray[np.int64]]:
+def columns_of(wires: Sequence[int]) -> dict[int, NDArray[np.int64]]:
     """Return what each input is at every address."""
     entries = np.arange(1 << len(wires))
     return {wire: entries >> j & 1 for j, wire in enumerate(wires)}
 
 
-def _address(table: Table, columns: Mapping[int, NDArray[np.int64]]) -> NDArray[np.int64]:
+def address_of(table: Table, columns: Mapping[int, NDArray[np.int64]]) -> NDArray[np.int64]:
+    """Return the address that a table reads where its inputs are ``columns``."""
     size = len(next(iter(columns.values()))) if columns else 1
     address = np.zeros(size, np.int64)
     for j, wire in enumerate(table.wires):

@@ -5,7 +5,16 @@ from typing import NamedTuple
 
 from lutra.circuit import LUT_INPUTS, Circuit
 from lutra.emit import blif
-from lutra.passes import Table, by_influence, read_by_others, simplify, tables_of, with_tables
+from lutra.passes import (
+    Table,
+    neurons,
+    reachable,
+    read_by_others,
+    simplify,
+    specialise,
+    tables_of,
+    with_tables,
+)
 from lutra.tools._blif import read_blif
 from lutra.tools.abc import run_abc
 
@@ -22,10 +31,11 @@ Tables = dict[int, Table]
 def map_luts(circuit: Circuit, rounds: int = 1, timeout: float = 3600) -> Circuit:
     """Return a circuit that does the same with tables of six inputs at most, as few as are found.
 
-    The circuit is simplified; then the tables of each neuron are mapped apart, in two ways, each
+    The circuit is simplified, and its tables use that some of their entries are read by no input
+    (`lutra.passes.reachable`); then the tables of each neuron are mapped apart, in two ways, each
     round from the result of the one before, and the smallest result is kept; then each stage as a
     whole is freed from tables that it can do without. Every bit that leaves a stage is the same
-    function as before.
+    function of the inputs as before.
 
     Parameters
     ----------
@@ -42,12 +52,9 @@ def map_luts(circuit: Circuit, rounds: int = 1, timeout: float = 3600) -> Circui
         ABC is missing or fails.
     """
     circuit = simplify(circuit)
-    tables = by_influence(tables_of(circuit))
-    neurons: dict[tuple[int, ...], Tables] = {}
-    for bit, table in tables.items():
-        if len(table.wires) > LUT_INPUTS:
-            neurons.setdefault((table.op, *table.wires), {})[bit] = table
-    jobs = [_Job(part, sorted(part)) for part in neurons.values()]
+    circuit = simplify(specialise(circuit, reachable(circuit)))
+    tables = tables_of(circuit)
+    jobs = [_Job(part, sorted(part)) for part in neurons(tables)]
     tables = _replace(circuit, tables, jobs, _NEURON, rounds, timeout)
     tables = _replace(circuit, tables, _stages(circuit, tables), _STAGE, 2, timeout)
     return simplify(with_tables(circuit, tables))
