@@ -5,6 +5,7 @@ from lutra.passes._compress import compress_tables
 from lutra.passes._compress_circuit import compress
 from lutra.passes._compressed import Compressed
 from lutra.passes._drop import encoder_words, without_argmax, without_encoder
+from lutra.passes._expand import expand, expanded_tables
 from lutra.passes._order import neurons
 from lutra.passes._parts import Parts, part_names, split
 from lutra.passes._pipeline import pipeline
@@ -21,6 +22,8 @@ __all__ = [
     "compress",
     "compress_tables",
     "encoder_words",
+    "expand",
+    "expanded_tables",
     "neurons",
     "observe",
     "part_names",

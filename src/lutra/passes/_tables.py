@@ -46,7 +46,8 @@ def with_tables(
     Parameters
     ----------
     circuit
-        Its other operations, its outputs and the stages stay.
+        Its outputs and the stages stay, and those of its other operations whose bits are not all
+        among ``tables``.
     tables
         By bit: a bit of ``circuit``, or a new number from ``circuit.bits`` on. They read input
         bits, each other, and bits of other operations. Those of one operation, at one depth and
@@ -58,7 +59,11 @@ def with_tables(
     now = np.arange(max(circuit.bits, max(tables, default=0) + 1))
     for bit, other in (same or {}).items():
         now[bit] = other
-    others = {i: renumber(op, now) for i, op in enumerate(circuit.ops) if not isinstance(op, Lut)}
+    others = {
+        number: renumber(op, now)
+        for number, (op, start) in enumerate(zip(circuit.ops, circuit.starts, strict=True))
+        if not isinstance(op, Lut) and not tables.keys() >= set(range(start, start + op.size))
+    }
     depth = _depths(circuit, tables, others)
     placed: list[tuple[tuple[int, ...], Op, Ints]] = []
     for number, op in others.items():
