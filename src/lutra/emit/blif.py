@@ -8,7 +8,9 @@ from lutra.passes import Table
 __all__ = ["blif"]
 
 
-def blif(tables: Mapping[int, Table], outputs: Iterable[int]) -> str:
+def blif(
+    tables: Mapping[int, Table], outputs: Iterable[int], inputs: Iterable[int] | None = None
+) -> str:
     """Return a netlist of tables; bit b is called ``n<b>``.
 
     Tables of up to six inputs are written as they are; larger ones as a tree of multiplexers by
@@ -18,15 +20,18 @@ def blif(tables: Mapping[int, Table], outputs: Iterable[int]) -> str:
     Parameters
     ----------
     tables
-        By bit, in any order. What they read and do not make is an input.
+        By bit, in any order.
     outputs
         Bits that leave: made here, or inputs.
+    inputs
+        The input bits, in order; unless given, what the tables read and do not make, ascending.
     """
     outputs = list(outputs)
-    read = {wire for table in tables.values() for wire in table.wires} | set(outputs)
-    inputs = " ".join(f"n{bit}" for bit in sorted(read - tables.keys()))
-    leaving = " ".join(f"n{bit}" for bit in outputs)
-    lines = [".model lutra", f".inputs {inputs}", f".outputs {leaving}", ".names zero"]
+    if inputs is None:
+        read = {wire for table in tables.values() for wire in table.wires} | set(outputs)
+        inputs = sorted(read - tables.keys())
+    entering, leaving = (" ".join(f"n{bit}" for bit in bits) for bits in (inputs, outputs))
+    lines = [".model lutra", f".inputs {entering}", f".outputs {leaving}", ".names zero"]
     lines += [".names one", "1"]
     parts: dict[tuple[tuple[int, ...], int], str] = {}
     for bit, table in tables.items():
