@@ -6,7 +6,7 @@ from lutra.passes._compress_circuit import compress
 from lutra.passes._compressed import Compressed
 from lutra.passes._drop import encoder_words, without_argmax, without_encoder
 from lutra.passes._expand import expand, expanded_tables
-from lutra.passes._order import neurons
+from lutra.passes._neurons import care_tables, compressed_neurons, neurons, ordered
 from lutra.passes._parts import Parts, part_names, split
 from lutra.passes._pipeline import pipeline
 from lutra.passes._reachable import reachable
@@ -19,13 +19,16 @@ __all__ = [
     "Compressed",
     "Parts",
     "Table",
+    "care_tables",
     "compress",
     "compress_tables",
+    "compressed_neurons",
     "encoder_words",
     "expand",
     "expanded_tables",
     "neurons",
     "observe",
+    "ordered",
     "part_names",
     "pipeline",
     "reachable",
