@@ -13,9 +13,16 @@ from lutra.tools._find import (
 from lutra.tools._run import Completed, run
 from lutra.tools.abc import run_abc
 from lutra.tools.mapping import map_luts
+from lutra.tools.netlist import read_netlist
 from lutra.tools.slang import Parsed, parse
 from lutra.tools.verilator import lint, run_testbench, simulate
-from lutra.tools.yosys import PartsSynthesis, Synthesis, synthesise, synthesise_parts
+from lutra.tools.yosys import (
+    PartsSynthesis,
+    Synthesis,
+    run_yosys,
+    synthesise,
+    synthesise_parts,
+)
 
 __all__ = [
     "Completed",
@@ -33,9 +40,11 @@ __all__ = [
     "lint",
     "map_luts",
     "parse",
+    "read_netlist",
     "run",
     "run_abc",
     "run_testbench",
+    "run_yosys",
     "simulate",
     "synthesise",
     "synthesise_parts",

@@ -1,7 +1,7 @@
 """Synthesis with Yosys for Xilinx UltraScale+."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,15 +13,15 @@ from lutra.files import read_json, write_atomic
 from lutra.passes import split
 from lutra.tools._find import Tool, find_yosys
 from lutra.tools._netlist import count_cells
-from lutra.tools._run import run
+from lutra.tools._run import Completed, run
 
-__all__ = ["PartsSynthesis", "Synthesis", "synthesise", "synthesise_parts"]
+__all__ = ["LIBRARY", "PartsSynthesis", "Synthesis", "run_yosys", "synthesise", "synthesise_parts"]
 
-_LIBRARY = (
+LIBRARY = (
     "read_verilog -lib -specify +/xilinx/cells_sim.v",
     "read_verilog -lib +/xilinx/cells_xtra.v",
-    "design -save library",  # what synth_xilinx does first, once for all designs
 )
+"""The cells of the family, as black boxes."""
 _SYNTH = "synth_xilinx -family xcup -noiopad -noclkbuf -nosrl -nodsp"
 _WHEEL = """\
 import sys
@@ -179,7 +179,7 @@ def _map(jobs: Mapping[str, tuple[Rtl, str]], folder: Path, timeout: float) -> l
 
     ``jobs``: name of the files -> design, and ``-flatten`` or nothing.
     """
-    tool, script = find_yosys(), [*_LIBRARY]
+    tool, script = find_yosys(), [*LIBRARY, "design -save library"]  # once for all designs
     for name, (rtl, flatten) in jobs.items():
         source = "".join(file.read_text() for file in rtl.files)
         write_atomic(folder / f"{name}.v", source)  # one plain name: no path needs quoting
@@ -194,14 +194,26 @@ def _map(jobs: Mapping[str, tuple[Rtl, str]], folder: Path, timeout: float) -> l
             f"write_verilog -noattr {name}_netlist.v",
             f"write_json {name}.json",
         ]
-    write_atomic(folder / "synth.ys", "\n".join(script) + "\n")
-    wheel = tool.how == "pyosys wheel"
-    argv = [sys.executable, "-c", _WHEEL, "synth.ys"] if wheel else [tool.path, "-s", "synth.ys"]
-    seconds = run(argv, folder, log=Path("yosys.log"), timeout=timeout).seconds
+    seconds = run_yosys(script, folder, timeout).seconds
     return [
         _Result(folder / f"{name}_netlist.v", _modules(folder / f"{name}.json"), tool, seconds)
         for name in jobs
     ]
+
+
+def run_yosys(commands: Sequence[str], folder: Path, timeout: float) -> Completed:
+    """Run commands of Yosys, one per line, in a folder; they name its files by plain names.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing or fails.
+    """
+    tool = find_yosys()
+    write_atomic(folder / "script.ys", "\n".join(commands) + "\n")
+    wheel = tool.how == "pyosys wheel"
+    argv = [sys.executable, "-c", _WHEEL, "script.ys"] if wheel else [tool.path, "-s", "script.ys"]
+    return run(argv, folder, log=Path("yosys.log"), timeout=timeout)
 
 
 def _modules(path: Path) -> dict[str, Any]:

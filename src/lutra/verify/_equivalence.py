@@ -1,6 +1,5 @@
 """Circuit == circuit, for every input: proven by ABC, denied only by numpy."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -8,16 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra.circuit import Circuit, evaluate, read_words
-from lutra.emit import blif
 from lutra.errors import ToolError, VerifyError
-from lutra.passes import Table, expanded_tables
-from lutra.tools import run_abc
 from lutra.verify._difference import Difference, first_difference
+from lutra.verify._miter import compare, netlist, output_bits
 
 __all__ = ["Counterexample", "check_equivalent", "counterexamples"]
-
-_BUFFER, _AND = 0b10, 0b1000
-_VERDICT = re.compile(r"Networks are (equivalent|NOT EQUIVALENT|UNDECIDED)")
 
 
 @dataclass(frozen=True)
@@ -82,28 +76,15 @@ def counterexamples(
                 f"circuits {before.name!r} and {other.name!r} have other inputs or outputs: "
                 f"{shape} and {_shape(other)}"
             )
-    if not afters or not _output_bits(before):
+    if not afters or not output_bits(before):
         return [None] * len(afters)
-    files, commands = {"before.blif": _netlist(before, cares)}, []
-    for i, after in enumerate(afters):
-        files |= {f"{i}.blif": _netlist(after, cares), f"{i}.cex": ""}
-        commands += [f"miter -n before.blif {i}.blif", "strash", "&get"]  # -n: by their order
-        commands += [f"&cec -m -T {max(1, round(timeout))}", f"write_cex {i}.cex"]
-    results = [f"{i}.cex" for i in range(len(afters))]
-    made = run_abc(commands, files, results, timeout * len(afters) + 60)
-    verdicts = _VERDICT.findall(made["abc.log"])
-    if len(verdicts) != len(afters):
-        raise ToolError(f"ABC gave no verdict: {made['abc.log'].strip()[-2000:]}")
-    found: list[Counterexample | None] = []
-    for after, verdict, name in zip(afters, verdicts, results, strict=True):
-        if verdict == "UNDECIDED":
-            raise ToolError(
-                f"ABC could not decide within {timeout:g} s whether circuits {before.name!r} and "
-                f"{after.name!r} are equivalent; allow more time or compare smaller parts"
-            )
-        differ = verdict == "NOT EQUIVALENT"
-        found.append(_confirmed(before, after, cares, made[name]) if differ else None)
-    return found
+    own = netlist(before, cares)
+    others = [netlist(after, cares) for after in afters]
+    found = compare(own, others, before.input_bits, timeout)
+    return [
+        None if bits is None else _confirmed(before, after, cares, bits)
+        for after, bits in zip(afters, found, strict=True)
+    ]
 
 
 def _shape(circuit: Circuit) -> tuple[object, ...]:
@@ -114,36 +95,10 @@ def _shape(circuit: Circuit) -> tuple[object, ...]:
     return circuit.inputs, circuit.input_width, circuit.input_signed, outputs
 
 
-def _netlist(circuit: Circuit, cares: Circuit | None) -> str:
-    """Return the circuit as BLIF, its output bits in order, each with its care."""
-    tables = expanded_tables(circuit)
-    leaving = [(bit,) for bit in _output_bits(circuit)]
-    if cares:
-        own, above = circuit.input_bits, max(tables, default=0) + 1
-
-        def moved(bit: int) -> int:
-            return bit if bit < own else bit + above
-
-        for bit, table in expanded_tables(cares).items():
-            tables[moved(bit)] = table._replace(wires=tuple(map(moved, table.wires)))
-        masks = map(moved, _output_bits(cares))
-        leaving = [(*bits, mask) for bits, mask in zip(leaving, masks, strict=True)]
-    first = max(tables, default=circuit.input_bits) + 1
-    for bit, wires in enumerate(leaving, first):
-        tables[bit] = Table(wires, _AND if cares else _BUFFER, 0)
-    return blif(tables, range(first, first + len(leaving)), range(circuit.input_bits))
-
-
-def _output_bits(circuit: Circuit) -> list[int]:
-    return [bit for output in circuit.outputs for bit in output.words.bits.reshape(-1).tolist()]
-
-
-def _confirmed(before: Circuit, after: Circuit, cares: Circuit | None, text: str) -> Counterexample:
+def _confirmed(
+    before: Circuit, after: Circuit, cares: Circuit | None, bits: NDArray[np.uint8]
+) -> Counterexample:
     """Return ABC's counterexample if numpy says so too."""
-    values = re.match(r"[01]*", text)
-    bits = np.array([int(value) for value in values[0]] if values else [], np.uint8)
-    if len(bits) != before.input_bits:
-        raise ToolError(f"ABC gave no counterexample that can be read: {text[:200]!r}")
     inputs = read_words(bits[:, None], before.input_words).T
     expected, got = evaluate(before, inputs), evaluate(after, inputs)
     if cares:
