@@ -63,7 +63,8 @@ class Mutant(NamedTuple):
 
 def cases(circuit: Circuit, x: NDArray[np.integer]) -> dict[str, Case]:
     """Return the passes by name."""
-    special, read = specialise(circuit, x), observe(circuit, x)
+    read = observe(circuit, x)
+    special = specialise(circuit, read)
     cut, cares = levels(circuit), level_cares(circuit, read)
     return {
         "simplify": Case(circuit, simplify(circuit)),

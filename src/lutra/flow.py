@@ -42,7 +42,7 @@ from lutra.tools import Synthesis as Mapped
 from lutra.tools import find_verilator, find_yosys, map_luts, synthesise_parts
 from lutra.train import Progress, Trained, check, restore
 from lutra.train import train as train_model
-from lutra.verify import first_difference, verify_rtl
+from lutra.verify import check_equivalent, first_difference, verify_rtl
 
 __all__ = ["Run", "open_run"]
 
@@ -160,6 +160,8 @@ class Run:
         difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: optimisation changed a test row: {difference}")
+        if mapped and optimise.prove:
+            check_equivalent(circuit, found)
         return found
 
     def _accuracy(self, circuit: Circuit) -> Accuracy:

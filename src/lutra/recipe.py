@@ -187,7 +187,9 @@ class OptimiseConfig(_Section):
     area: Literal["plain", "simplify", "map"] = "plain"
     """Exact optimisation: none; simpler and fewer tables; or these mapped to LUT6 by ABC."""
     rounds: Annotated[int, Field(ge=1, le=100)] = 2
-    """How often ``map`` maps every neuron in each of its ways."""
+    """How often ``map`` maps every neuron from each of its forms."""
+    prove: bool = True
+    """Whether ABC proves the mapped circuit equal for all inputs; it may take minutes."""
 
 
 class HardwareConfig(_Section):
