@@ -186,6 +186,7 @@ def test_circuits_without_outputs_or_inputs() -> None:
 
 LIES = {
     "Networks are UNDECIDED.": "could not decide within 600 s",
+    "Timed out after 41 seconds.": "could not decide within 600 s",
     "Hello.": "ABC gave no verdict: Hello.",
     "Networks are NOT EQUIVALENT.": "gave no counterexample that can be read",
     "Networks are NOT EQUIVALENT.; echo 0000000000000000 > 0.cex": "ABC erred: .* agree on",

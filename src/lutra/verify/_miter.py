@@ -15,7 +15,7 @@ from lutra.tools import run_abc
 __all__ = ["compare", "netlist", "output_bits"]
 
 _BUFFER, _AND = 0b10, 0b1000
-_VERDICT = re.compile(r"Networks are (equivalent|NOT EQUIVALENT|UNDECIDED)")
+_VERDICT = re.compile(r"Networks are (equivalent|NOT EQUIVALENT|UNDECIDED)|Timed out")
 
 
 def compare(
@@ -54,7 +54,7 @@ def compare(
         raise ToolError(f"ABC gave no verdict: {made['abc.log'].strip()[-2000:]}")
     found: list[NDArray[np.uint8] | None] = []
     for verdict, name in zip(verdicts, results, strict=True):
-        if verdict == "UNDECIDED":
+        if verdict not in ("equivalent", "NOT EQUIVALENT"):
             raise ToolError(
                 f"ABC could not decide within {timeout:g} s whether netlists are equivalent; "
                 "allow more time or compare smaller parts"
