@@ -63,11 +63,12 @@ def test_a_run_leaves_record_circuit_rtl_and_page(finished: Path) -> None:
     assert result.accuracy.test == pytest.approx(100 * (predicted == small().test.y).mean())
 
 
+@pytest.mark.parametrize("area", ["plain", "simplify", "map"])
 def test_dont_cares_change_no_train_row_and_leave_both_accuracies(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    area: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The training of the same recipe without them is taken over: it does not depend on them."""
-    content = {**TINY, "optimise": {"dont_cares": "train"}}
+    content = {**TINY, "optimise": {"dont_cares": "train", "area": area}}
     (tmp_path / "tiny.toml").write_text(toml(content))
     shutil.copytree(finished / "runs", tmp_path / "runs")
     monkeypatch.setattr(flow, "load_data", lambda *_, **__: small())

@@ -23,7 +23,7 @@ from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
 from lutra.passes import encoder_words, observe, pipeline, simplify, specialise, without_unread
 from lutra.provenance import commit, cpu, packages
-from lutra.recipe import Recipe, load_recipe
+from lutra.recipe import OptimiseConfig, Recipe, load_recipe
 from lutra.report import (
     Accuracy,
     Area,
@@ -109,15 +109,13 @@ class Run:
         difference = first_difference({"scores": codes}, {"scores": scores})
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: model and circuit differ: {difference}")
-        exact = None
-        if self.recipe.optimise.dont_cares == "train":
-            exact = self._accuracy(circuit)
-            circuit = self._specialise(circuit)
-        hardware = self.recipe.hardware
+        optimise, hardware = self.recipe.optimise, self.recipe.hardware
+        exact = self._accuracy(circuit) if optimise.dont_cares == "train" else None
         circuit = pipeline(
             circuit, hardware.register_every, hardware.register_encoder, hardware.register_sums
         )
-        circuit = self._smaller(circuit)
+        if optimise != OptimiseConfig():
+            circuit = self._optimised(circuit)
         before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
         save(circuit, self.circuit_path)
         parts = {
@@ -142,25 +140,28 @@ class Run:
         self._record(**parts)
         return circuit
 
-    def _specialise(self, circuit: Circuit) -> Circuit:
-        rows = self.data.train.x
-        found = without_unread(specialise(circuit, observe(circuit, rows)))
-        difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
-        if difference is not None:
-            raise VerifyError(f"{self.recipe.name}: don't-cares changed a train row: {difference}")
-        return found
+    def _optimised(self, circuit: Circuit) -> Circuit:
+        """Return what the recipe asks for, proven equal on every row on which it has to be.
 
-    def _smaller(self, circuit: Circuit) -> Circuit:
+        With don't-cares these are the train rows, else the test rows, and for mapped circuits
+        all that there can be, by ABC.
+        """
         optimise = self.recipe.optimise
-        if optimise.area == "plain":
-            return circuit
-        mapped = optimise.area == "map"
-        found = map_luts(circuit, optimise.rounds) if mapped else simplify(circuit)
-        rows = self.data.test.x
+        part = "test" if optimise.dont_cares == "none" else "train"
+        rows = getattr(self.data, part).x
+        found = circuit
+        if optimise.area == "map":
+            found = map_luts(circuit, optimise.rounds, rows if part == "train" else None)
+        elif part == "train":
+            found = without_unread(specialise(circuit, observe(circuit, rows)))
+        if optimise.area == "simplify":
+            found = simplify(found)
         difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
         if difference is not None:
-            raise VerifyError(f"{self.recipe.name}: optimisation changed a test row: {difference}")
-        if mapped and optimise.prove:
+            raise VerifyError(
+                f"{self.recipe.name}: optimisation changed a {part} row: {difference}"
+            )
+        if optimise.area == "map" and optimise.prove and part == "test":
             check_equivalent(circuit, found)
         return found
 

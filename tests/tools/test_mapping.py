@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from lutra.circuit import LUT_INPUTS, Builder, Circuit, Lut, pack_tables
+from lutra.circuit import LUT_INPUTS, Builder, Circuit, Lut, evaluate, pack_tables
 from lutra.emit import blif
 from lutra.errors import ToolError
 from lutra.passes import Table, pipeline, tables_of
@@ -92,3 +92,11 @@ def test_a_command_that_abc_does_not_know_is_an_error() -> None:
         run_abc(["no_such"], {}, [], 60)
     with pytest.raises(ToolError, match=r"wrote no a\.blif"):
         run_abc(["version"], {}, ["a.blif"], 60)
+
+
+def test_for_some_rows_alone_fewer_luts_do() -> None:
+    circuit = neurons(1)
+    rows = np.random.default_rng(2).integers(4, 8, (300, 8))
+    found = map_luts(circuit, rows=rows)
+    assert np.array_equal(evaluate(found, rows)["y"], evaluate(circuit, rows)["y"])
+    assert len(tables_of(found)) < 0.6 * len(tables_of(map_luts(circuit)))

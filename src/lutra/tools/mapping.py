@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lutra.circuit import LUT_INPUTS, Circuit
 from lutra.emit import blif
 from lutra.passes import (
@@ -11,6 +14,7 @@ from lutra.passes import (
     care_tables,
     compressed_neurons,
     neurons,
+    observe,
     ordered,
     reachable,
     read_by_others,
@@ -33,7 +37,12 @@ _REDUNDANT = "mfs2 -a -e"
 Tables = dict[int, Table]
 
 
-def map_luts(circuit: Circuit, rounds: int = 1, timeout: float = 3600) -> Circuit:
+def map_luts(
+    circuit: Circuit,
+    rounds: int = 1,
+    rows: NDArray[np.integer] | None = None,
+    timeout: float = 3600,
+) -> Circuit:
     """Return a circuit that does the same with tables of six inputs at most, as few as are found.
 
     The circuit is simplified, and its tables use that some of their entries are read by no input
@@ -48,6 +57,9 @@ def map_luts(circuit: Circuit, rounds: int = 1, timeout: float = 3600) -> Circui
         What to map; its other operations and its stages stay.
     rounds
         How often each neuron is mapped from each form.
+    rows
+        Fixed-point input words, shape (samples, circuit.inputs), for which alone the result does
+        the same: entries that none of them reads are don't-cares.
     timeout
         Seconds, for each of the two steps.
 
@@ -55,9 +67,11 @@ def map_luts(circuit: Circuit, rounds: int = 1, timeout: float = 3600) -> Circui
     ------
     ToolError
         ABC is missing or fails.
+    ValueError
+        Rows do not fit the circuit.
     """
     circuit = simplify(circuit)
-    cares = reachable(circuit)
+    cares = reachable(circuit) if rows is None else observe(circuit, rows)
     tables, special = tables_of(circuit), tables_of(specialise(circuit, cares))
     parts, jobs = neurons(tables), list[_Job]()
     forms = compressed_neurons(parts, care_tables(circuit, cares), circuit.bits)
