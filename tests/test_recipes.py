@@ -47,7 +47,7 @@ LARGE = {
 """Tables of many megabits or by ten thousands, unpruned edges, wide sums: minutes to simulate."""
 NETWORKS, OTHERS = [], []
 for path in RECIPES:
-    marks = [pytest.mark.slow] if path.stem in LARGE else []
+    marks = [pytest.mark.slow, pytest.mark.timeout(3000)] if path.stem in LARGE else []
     network = isinstance(load_recipe(path).model, FamilyModel)
     (NETWORKS if network else OTHERS).append(pytest.param(path, id=path.stem, marks=marks))
 
