@@ -25,7 +25,6 @@ from lutra.emit import emit_verilog
 from lutra.flow import open_run
 from lutra.passes import compress, expand, without_unread
 from lutra.tools import Synthesis, map_luts, synthesise
-from lutra.train import restore
 
 ROOT = Path(__file__).parents[1]
 NETWORKS = ("neuralut-jsc-2l", "neuralut-hdr-5l")
@@ -48,8 +47,7 @@ def main() -> int:
 def _measure(name: str) -> dict[str, Any]:
     run = open_run(ROOT / "recipes" / f"{name}.toml", ROOT / "runs", None)
     run.train()
-    model = restore(run.recipe, run.data, run.seed, run.folder)
-    circuit = without_unread(model.lower(name, run.data.classes, run.data.features))
+    circuit = without_unread(run.lower())
     plain = _alone(circuit)
     small = compress(plain)
     forms = {"written": plain, "compressed": small}

@@ -19,7 +19,6 @@ from lutra.data import Dataset
 from lutra.flow import open_run
 from lutra.passes import observe, pipeline, specialise, without_unread
 from lutra.tools import synthesise_parts
-from lutra.train import restore
 
 ROOT = Path(__file__).parents[1]
 RECIPES = ("nullanet-nid", "nullanet-jsc-s", "nullanet-jsc-m")
@@ -48,8 +47,7 @@ def main() -> int:
     for name in RECIPES:
         run = open_run(ROOT / "recipes" / f"{name}.toml", ROOT / "runs", 0)
         run.train()
-        model = restore(run.recipe, run.data, run.seed, run.folder)
-        exact = model.lower(name, run.data.classes, run.data.features)
+        exact = run.lower()
         started = time.perf_counter()
         cares = observe(exact, run.data.train.x)
         smaller = without_unread(specialise(exact, cares))

@@ -36,7 +36,6 @@ from lutra.passes import (
     without_unread,
 )
 from lutra.tools import map_luts, run_yosys
-from lutra.train import restore
 from lutra.verify import counterexamples, level_cares, levels
 
 ROOT = Path(__file__).parents[1]
@@ -188,8 +187,7 @@ def main() -> int:
     for name in RECIPES:
         run = open_run(ROOT / "recipes" / f"{name}.toml", ROOT / "runs", 0)
         run.train()
-        model = restore(run.recipe, run.data, run.seed, run.folder)
-        circuit = model.lower(name, run.data.classes, run.data.features)
+        circuit = run.lower()
         for seed, (label, case) in enumerate(cases(circuit, run.data.train.x).items()):
             rows[f"{name}: {label}"] = row = measure(case, seed)
             sys.stderr.write(f"{name}: {label}: {row}\n")

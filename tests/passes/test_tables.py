@@ -3,7 +3,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lutra.circuit import Builder, Circuit, Lut, Words, evaluate, pack_tables
-from lutra.passes import Table, tables_of, with_tables
+from lutra.passes import (
+    Table,
+    care_tables,
+    compressed_neurons,
+    neurons,
+    observe,
+    tables_of,
+    with_tables,
+)
 from lutra.passes._truth import entries_of, rewired, substitute, value_of
 
 from ..circuit.random_circuits import circuits, samples
@@ -102,3 +110,22 @@ def test_outputs_may_be_words_of_inputs() -> None:
     b.output("y", Words(np.asarray([[0, 5, 1]])))
     circuit = b.build("wires")
     assert same_outputs(circuit, with_tables(circuit, {}))
+
+
+def test_compressed_neurons_are_the_same_bits_where_it_matters() -> None:
+    rng = np.random.default_rng(3)
+    wires = np.stack([rng.choice(12, 8, False) for _ in range(5)])
+    digits = np.arange(256)[:, None] >> np.asarray([0, 4]) & 15
+    codes = np.clip(digits @ rng.integers(-3, 4, (2, 5)) // 6 + 4, 0, 7).T
+    b = Builder(12, 1)
+    b.output("y", b.add(Lut(wires, pack_tables(codes, 3), "wide"), 3))
+    circuit = b.build("wide")
+    rows = rng.integers(0, 2, (300, 12))
+    cares = care_tables(circuit, observe(circuit, rows))
+    parts = neurons(tables_of(circuit))
+    free = circuit.bits
+    for part, form in zip(parts, compressed_neurons(parts, cares, free), strict=True):
+        found = with_tables(circuit, tables_of(circuit) | form)
+        assert max(form) >= free and set(part) <= form.keys()
+        x = evaluate(found, rows)["y"]
+        assert np.array_equal(x, evaluate(circuit, rows)["y"])

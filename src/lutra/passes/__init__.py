@@ -12,10 +12,12 @@ from lutra.passes._pipeline import pipeline
 from lutra.passes._reachable import reachable
 from lutra.passes._simplify import read_by_others, simplify
 from lutra.passes._specialise import specialise
-from lutra.passes._tables import Table, tables_of, with_tables
+from lutra.passes._tables import BUFFER, INVERTER, Table, tables_of, with_tables
 from lutra.passes._unread import without_unread
 
 __all__ = [
+    "BUFFER",
+    "INVERTER",
     "Compressed",
     "Parts",
     "Table",

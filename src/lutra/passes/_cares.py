@@ -36,12 +36,14 @@ def observe(
     if rarity < 1:
         raise ValueError(f"rarity is {rarity}; expected 1 or more")
     luts = {number: op for number, op in enumerate(circuit.ops) if isinstance(op, Lut)}
-    reads = {
-        number: np.zeros((len(op.wires), 1 << op.fan_in), np.uint32) for number, op in luts.items()
-    }
+    kind = bool if rarity == 1 else np.uint32  # whether, or how often
+    reads = {number: np.zeros((len(op.wires), 1 << op.fan_in), kind) for number, op in luts.items()}
     for start in range(0, len(inputs), batch):
         bits = evaluate_bits(circuit, inputs[start : start + batch])
         for number, op in luts.items():
-            tables = np.arange(len(op.wires))[:, None] << op.fan_in
-            np.add.at(reads[number].reshape(-1), (tables + addresses(op, bits)).reshape(-1), 1)
+            entries = addresses(op, bits)
+            if rarity == 1:
+                np.put_along_axis(reads[number], entries, True, axis=1)
+            else:
+                np.add.at(reads[number], (np.arange(len(op.wires))[:, None], entries), 1)
     return {number: count >= rarity for number, count in reads.items()}

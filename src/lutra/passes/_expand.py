@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 
 from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words
-from lutra.passes._tables import Table, tables_of, with_tables
+from lutra.passes._tables import BUFFER, INVERTER, Table, tables_of, with_tables
 
 __all__ = ["expand", "expanded_tables"]
 
-_BUFFER, _INVERTER = 0b10, 0b01
 _MUX = 0b11100100  # inputs: choice, what it is where that is 0, and where it is 1
 _GREATER = 0b11010100  # inputs: low, high, whether high is greater as far as the bits below go
 _SUM, _CARRY = 0b10010110, 0b11101000  # of three bits
@@ -36,16 +35,16 @@ def expanded_tables(circuit: Circuit) -> dict[int, Table]:
     tables, free = tables_of(circuit), circuit.bits
     for number, (op, start) in enumerate(zip(circuit.ops, circuit.starts, strict=True)):
         if not isinstance(op, Lut):
-            made = _Made(number, free)
+            made = _Netlist(number, free)
             bits = _bits(made, op)
             tables |= made.tables
-            tables |= {start + j: Table((bit,), _BUFFER, number) for j, bit in enumerate(bits)}
+            tables |= {start + j: Table((bit,), BUFFER, number) for j, bit in enumerate(bits)}
             free = made.next
     return tables
 
 
 @dataclass
-class _Made:
+class _Netlist:
     """The tables of one operation so far, equal ones once, and the number of the next bit."""
 
     op: int
@@ -62,7 +61,7 @@ class _Made:
         return bit
 
 
-def _bits(made: _Made, op: Op) -> list[int]:
+def _bits(made: _Netlist, op: Op) -> list[int]:
     """Return the bits that an operation makes, in order."""
     match op:
         case Encode():
@@ -83,7 +82,7 @@ def _bits(made: _Made, op: Op) -> list[int]:
             raise AssertionError("a table is a table")
 
 
-def _reaches(made: _Made, word: Bits, words: Words, threshold: int) -> int:
+def _reaches(made: _Netlist, word: Bits, words: Words, threshold: int) -> int:
     """Compare a word with a constant, five bits at a time, the lowest first."""
     if not words.low < threshold <= words.high:
         return made.add(int(threshold <= words.low))
@@ -103,7 +102,7 @@ def _reaches(made: _Made, word: Bits, words: Words, threshold: int) -> int:
     return reached[0]
 
 
-def _count(made: _Made, reached: Bits) -> list[int]:
+def _count(made: _Netlist, reached: Bits) -> list[int]:
     """Return how many ascending thresholds are reached, there being ``2**b - 1``."""
     middle = len(reached) // 2
     top, below, above = reached[middle], reached[:middle], reached[middle + 1 :]
@@ -111,13 +110,13 @@ def _count(made: _Made, reached: Bits) -> list[int]:
     return [*(_count(made, rest) if rest else []), top]
 
 
-def _sum(made: _Made, wires: Bits, weights: Bits, bias: int, width: int) -> list[int]:
+def _sum(made: _Netlist, wires: Bits, weights: Bits, bias: int, width: int) -> list[int]:
     """Add up modulo ``2**width``, column by column."""
     columns = [deque[int]() for _ in range(width + 1)]
     for wire, weight in zip(wires, weights, strict=True):
         bit, size = wire, abs(weight)
         if weight < 0:  # -s b = s (1 - b) - s
-            bit, bias = made.add(_INVERTER, wire), bias + weight
+            bit, bias = made.add(INVERTER, wire), bias + weight
         for j in range(width):
             columns[j].extend([bit] * (size >> j & 1))
     for j in range(width):
@@ -131,7 +130,7 @@ def _sum(made: _Made, wires: Bits, weights: Bits, bias: int, width: int) -> list
     return [column[0] if column else made.add(0) for column in columns[:width]]
 
 
-def _argmax(made: _Made, words: Sequence[Bits], signed: bool) -> list[int]:
+def _argmax(made: _Netlist, words: Sequence[Bits], signed: bool) -> list[int]:
     """Let words meet in pairs, and the winners; a later word wins only where it is greater."""
     rivals: list[tuple[Bits, Bits]] = [(word, ()) for word in words]
     while len(rivals) > 1:
@@ -148,7 +147,7 @@ def _argmax(made: _Made, words: Sequence[Bits], signed: bool) -> list[int]:
     return list(rivals[0][1]) or [made.add(0)]
 
 
-def _greater(made: _Made, first: Bits, second: Bits, signed: bool) -> int:
+def _greater(made: _Netlist, first: Bits, second: Bits, signed: bool) -> int:
     """Return whether the second word is greater than the first, from the lowest bits on."""
     greater = made.add(0)
     for j, (low, high) in enumerate(zip(first, second, strict=True)):

@@ -8,12 +8,10 @@ from numpy.typing import NDArray
 from lutra.circuit import LUT_INPUTS, Builder, Circuit, Lut
 from lutra.passes._compress_circuit import compress
 from lutra.passes._expand import expand
-from lutra.passes._tables import Table, tables_of
+from lutra.passes._tables import BUFFER, Table, tables_of
 from lutra.passes._truth import entries_of, rewired, value_of
 
 __all__ = ["care_tables", "compressed_neurons", "neurons", "ordered"]
-
-_BUFFER = 0b10
 
 
 def neurons(tables: Mapping[int, Table]) -> list[dict[int, Table]]:
@@ -111,5 +109,5 @@ def _cone(
             found[free + bit] = Table(wires, table.value, 0)
             waiting += table.wires
     for name, bit in leaving.items():
-        found[name] = Table((inputs.get(bit, free + bit),), _BUFFER, 0)
+        found[name] = Table((inputs.get(bit, free + bit),), BUFFER, 0)
     return found

@@ -1,13 +1,11 @@
 """Exact simplification of tables: no function that anything reads changes."""
 
 from lutra.circuit import LUT_INPUTS, Circuit, Lut, operands
-from lutra.passes._tables import Table, tables_of, with_tables
+from lutra.passes._tables import BUFFER, INVERTER, Table, tables_of, with_tables
 from lutra.passes._truth import substitute
 from lutra.passes._unread import without_unread
 
 __all__ = ["read_by_others", "simplify"]
-
-_BUFFER, _INVERTER = 0b10, 0b01
 
 
 def simplify(circuit: Circuit) -> Circuit:
@@ -37,7 +35,7 @@ def _distinct(circuit: Circuit) -> tuple[dict[int, Table], dict[int, int]]:
         wires, value = table.wires, table.value
         if len(wires) < 2:
             simple[bit] = table
-            if wires and value == _BUFFER:
+            if wires and value == BUFFER:
                 same[bit] = wires[0]
             continue
         inverse = ~value & ((1 << (1 << len(wires))) - 1)
@@ -45,7 +43,7 @@ def _distinct(circuit: Circuit) -> tuple[dict[int, Table], dict[int, int]]:
         original = first.setdefault(key, bit)
         if original != bit:
             equal = tables[original].value == value
-            simple[bit] = table._replace(wires=(original,), value=_BUFFER if equal else _INVERTER)
+            simple[bit] = table._replace(wires=(original,), value=BUFFER if equal else INVERTER)
             if equal:
                 same[bit] = original
     return tables, same

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from lutra.circuit import LUT_INPUTS, Circuit, Lut, Op, Words, operands, renumber
 
-__all__ = ["Table", "tables_of", "with_tables"]
+__all__ = ["BUFFER", "INVERTER", "Table", "tables_of", "with_tables"]
+
+BUFFER, INVERTER = 0b10, 0b01
+"""Values of tables of one input that are that input, and its inverse."""
 
 Ints = NDArray[np.int64]
 

@@ -78,7 +78,7 @@ def find_abc() -> Tool:
     package = None if override else _package("pyosys")
     if package and (package / "yosys-abc").exists():
         return _wheel("abc", package / "yosys-abc", "pyosys")
-    return _program("abc", override, "yosys-abc", "-h", f"equivalence checks need ABC: {_EDA}")
+    return _program("abc", override, "yosys-abc", "-h", f"mapping and proofs need ABC: {_EDA}")
 
 
 def find_verilator() -> Tool:

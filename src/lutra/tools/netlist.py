@@ -10,12 +10,12 @@ from lutra.circuit import Circuit, Lut, Words
 from lutra.emit import Rtl
 from lutra.errors import ToolError
 from lutra.files import read_json
-from lutra.passes import Table, with_tables
+from lutra.passes import BUFFER, INVERTER, Table, with_tables
 from lutra.tools.yosys import LIBRARY, Synthesis, run_yosys
 
 __all__ = ["read_netlist"]
 
-_BUFFER, _INVERTER, _OR, _XOR, _UNLESS = 0b10, 0b01, 0b1110, 0b0110, 0b0010
+_OR, _XOR, _UNLESS = 0b1110, 0b0110, 0b0010
 _MUX = 0b11001010  # inputs: where the choice is 0, where it is 1, the choice
 
 Function = tuple[int, list[int], int]
@@ -69,7 +69,7 @@ def _circuit(rtl: Rtl, module: Mapping[str, Any]) -> Circuit:
 
     tables = {circuit.bits + value: Table((), value, 0) for value in (0, 1)}
     tables |= {
-        i: Table((bit_of(net),), _BUFFER, 0) for i, net in enumerate(leaving, circuit.input_bits)
+        i: Table((bit_of(net),), BUFFER, 0) for i, net in enumerate(leaving, circuit.input_bits)
     }
     for name, cell in module["cells"].items():
         pins = {pin: [bit_of(net) for net in nets] for pin, nets in cell["connections"].items()}
@@ -105,9 +105,9 @@ def _functions(
             wires = [pins[f"I{j}"][0] for j in range(int(kind[3]))]
             yield pins["O"][0], wires, int(cell["parameters"]["INIT"], 2)
         case "INV":
-            yield pins["O"][0], pins["I"], _INVERTER
+            yield pins["O"][0], pins["I"], INVERTER
         case "BUF":
-            yield pins["O"][0], pins["I"], _BUFFER
+            yield pins["O"][0], pins["I"], BUFFER
         case "MUXF7" | "MUXF8" | "MUXF9":
             yield pins["O"][0], [pins["I0"][0], pins["I1"][0], pins["S"][0]], _MUX
         case "CARRY4" | "CARRY8":

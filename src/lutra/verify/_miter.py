@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from lutra.circuit import Circuit
 from lutra.emit import blif
 from lutra.errors import ToolError
-from lutra.passes import Table, expanded_tables
+from lutra.passes import BUFFER, Table, expanded_tables
 from lutra.tools import run_abc
 
 __all__ = ["compare", "netlist", "output_bits"]
 
-_BUFFER, _AND = 0b10, 0b1000
+_AND = 0b1000
 _VERDICT = re.compile(r"Networks are (equivalent|NOT EQUIVALENT|UNDECIDED)|Timed out")
 
 
@@ -87,7 +87,7 @@ def netlist(circuit: Circuit, cares: Circuit | None = None) -> str:
         leaving = [(*bits, mask) for bits, mask in zip(leaving, masks, strict=True)]
     first = max(tables, default=circuit.input_bits) + 1
     for bit, wires in enumerate(leaving, first):
-        tables[bit] = Table(wires, _AND if cares else _BUFFER, 0)
+        tables[bit] = Table(wires, _AND if cares else BUFFER, 0)
     return blif(tables, range(first, first + len(leaving)), range(circuit.input_bits))
 
 

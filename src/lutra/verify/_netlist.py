@@ -11,7 +11,7 @@ __all__ = ["check_netlist"]
 def check_netlist(rtl: Rtl, synthesis: Synthesis, timeout: float = 600) -> None:
     """Prove that the netlist of a design computes what its circuit does, as it lies on disk.
 
-    Registers count as wires: that the outputs come in the right cycle is for `check_rtl`. Sums of
+    Registers count as wires: that the outputs come in the right cycle is for `verify_rtl`. Sums of
     many terms are hard where Yosys adds in another order than `lutra.passes.expand`; prove the
     parts of `lutra.passes.split` alone then.
 
