@@ -6,8 +6,8 @@ from lutra.circuit._evaluate import addresses, evaluate, evaluate_bits, pack_wor
 from lutra.circuit._file import load, save
 from lutra.circuit._ops import Argmax, Code, Compare, Encode, Lut, Op, Sum, Words
 from lutra.circuit._statistics import (
-    ADDED_INPUTS,
     LUT_INPUTS,
+    SHARED_INPUTS,
     OpStatistics,
     Statistics,
     lut6_worst_case,
@@ -17,10 +17,10 @@ from lutra.circuit._statistics import (
 from lutra.circuit._subcircuit import renumber, subcircuit
 
 __all__ = [
-    "ADDED_INPUTS",
     "LUT_INPUTS",
     "MAX_FAN_IN",
     "MAX_WIDTH",
+    "SHARED_INPUTS",
     "Argmax",
     "Builder",
     "Circuit",

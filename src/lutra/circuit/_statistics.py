@@ -8,8 +8,8 @@ from lutra.circuit._circuit import Circuit, operands
 from lutra.circuit._ops import Argmax, Compare, Encode, Lut, Op, Sum
 
 __all__ = [
-    "ADDED_INPUTS",
     "LUT_INPUTS",
+    "SHARED_INPUTS",
     "OpStatistics",
     "Statistics",
     "lut6_worst_case",
@@ -19,8 +19,8 @@ __all__ = [
 
 LUT_INPUTS = 6
 """Address bits of a device's lookup table."""
-ADDED_INPUTS = LUT_INPUTS - 1
-"""Address bits of a table that the LUT of a carry chain can look up and add at once."""
+SHARED_INPUTS = LUT_INPUTS - 1
+"""Address bits that two functions have at most together where one LUT6 makes both."""
 
 
 @dataclass(frozen=True)

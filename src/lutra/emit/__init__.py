@@ -1,6 +1,5 @@
 """Circuit -> Verilog, BLIF. No torch here."""
 
-from lutra.emit._accumulate import absorbed
 from lutra.emit._names import Names
 from lutra.emit._rtl import PRIMITIVES, Port, Rtl, Style
 from lutra.emit._testbench import emit_testbench
@@ -13,7 +12,6 @@ __all__ = [
     "Port",
     "Rtl",
     "Style",
-    "absorbed",
     "blif",
     "emit_testbench",
     "emit_verilog",

@@ -1,137 +1,163 @@
-"""Sums of tables as carry chains: every LUT looks one bit up and adds it to another.
+"""Sums of bits as carry chains, whose LUTs count what they add.
 
-A carry chain's LUT has six inputs and an adder needs one of them for the other operand, so that a
-table of up to five is looked up where it is added, at no cost of its own.
+A carry chain adds one bit of every weight to another. Two of its LUTs can count six bits, or four
+and one of twice the weight, as they are added: the compressors of Preusser, "Generic and universal
+parallel matrix summation with a flexible compression goal for Xilinx FPGAs", FPL 2017.
 """
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-import numpy as np
-
-from lutra.circuit import ADDED_INPUTS, Circuit, Lut, Sum, operands
+from lutra.emit._bit import Bit, combine, drive_pair, wire
 from lutra.emit._wires import lut
 
-__all__ = ["Bit", "absorbed", "accumulate", "wire"]
+__all__ = ["accumulate"]
 
 _BLOCK = 8
 """Bits of a CARRY8."""
-
-
-class Bit(NamedTuple):
-    """One bit of a sum: a table, entry a in bit a, of expressions."""
-
-    inputs: tuple[str, ...]
-    table: int
-
-    @property
-    def name(self) -> str | None:
-        """The expression of a bit that needs no LUT."""
-        if not self.inputs:
-            return f"1'b{self.table}"
-        return self.inputs[0] if len(self.inputs) == 1 and self.table == 2 else None
-
-    def plus(self, other: str) -> "Bit":
-        """Return the exclusive or with an expression."""
-        size = 1 << len(self.inputs)
-        inverse = self.table ^ ((1 << size) - 1)
-        if other in ("1'b0", "1'b1"):
-            return Bit(self.inputs, inverse if other == "1'b1" else self.table)
-        return Bit((*self.inputs, other), self.table | inverse << size)
-
-    def drive(self, name: str, output: str) -> str:
-        """Return what assigns the bit to ``output``."""
-        if self.name is not None:
-            return f"assign {output} = {self.name};"
-        digits = max(1, (1 << len(self.inputs)) // 4)
-        return lut(name, output, self.inputs, f"{self.table:0{digits}x}")
-
-
-def wire(name: str) -> Bit:
-    """Return a bit that is there already."""
-    return Bit((name,), 2)
-
-
-def absorbed(circuit: Circuit) -> dict[int, int]:
-    """Return the tables that sums look up themselves: operation number -> that of the sum.
-
-    Tables of at most `lutra.circuit.ADDED_INPUTS` address bits and several output bits, in the
-    stage of the one sum that reads them: single bits would make chains of single bits.
-    """
-    reads = [operands(op) for op in circuit.ops]
-    reads += [output.words.bits.reshape(-1) for output in circuit.outputs]
-    readers: list[list[int]] = [[] for _ in circuit.ops] + [[]]  # the last: of the inputs
-    for number, bits in enumerate(reads):
-        for source in np.unique(circuit.sources(bits)).tolist():
-            readers[source].append(number)
-    found: dict[int, int] = {}
-    for number, (op, users) in enumerate(zip(circuit.ops, readers, strict=False)):
-        small = isinstance(op, Lut) and op.fan_in <= ADDED_INPUTS and op.outputs > 1
-        if small and len(users) == 1 and users[0] < len(circuit.ops):
-            same = circuit.stages[number] == circuit.stages[users[0]]
-            if same and isinstance(circuit.ops[users[0]], Sum):
-                found[number] = users[0]
-    return found
+_MANY = 6
+"""Bits of one weight that two LUTs count."""
+_ZERO = Bit((), 0)
 
 
 def accumulate(stem: str, columns: Sequence[Sequence[Bit]], total: Sequence[str]) -> Iterator[str]:
-    """Yield the sum of columns of bits, column j of weight 2**j, modulo 2**len(total).
+    """Yield the sum of columns of wires and their inverses, modulo 2**len(total).
 
-    Chains go from the lowest column that holds two bits up to the first that does not, until
-    every column holds one.
+    Round by round, chains add the bits that are there: six at a time as long as a column has six,
+    which takes away most per LUT, then what there is. The last chain adds two bits of each weight.
+
+    Parameters
+    ----------
+    stem
+        What names of wires begin with.
+    columns
+        Bits of weight 2**j in column j.
+    total
+        Expressions that the sum's bits are assigned to, LSB first.
     """
-    ready = [[bit.name for bit in column if bit.name is not None] for column in columns]
-    tables = [[bit for bit in column if bit.name is None] for column in columns]
-
-    def height(column: int) -> int:
-        return len(ready[column]) + len(tables[column]) if column < len(total) else 0
-
-    number = 0
+    sums = _Columns(stem, columns, len(total))
+    while max(map(sums.ready, range(len(total)))) > 2:
+        yield from sums.round()
     for low in range(len(total)):
-        while height(low) > 1:
-            chain, high = f"{stem}_{number}", low
-            carry = ready[low].pop(0) if height(low) > 2 and len(ready[low]) > 1 else "1'b0"
-            pairs: list[tuple[Bit, str]] = []
-            while height(high) > 1:
-                if not ready[high]:
-                    own = f"{chain}_t{high}"
-                    yield f"wire {own};"
-                    yield tables[high].pop().drive(f"u{own}", own)
-                    ready[high].append(own)
-                first = ready[high].pop(0)
-                second = tables[high].pop() if tables[high] else _known(ready[high].pop(0))
-                pairs.append((second, first))
-                high += 1
-            yield from _chain(chain, pairs, carry)
-            for place in range(len(pairs)):
-                ready[low + place].append(f"{chain}_o[{place}]")
-            if high < len(total):
-                ready[high].append(f"{chain}_c[{len(pairs) - 1}]")
-            number += 1
+        if sums.ready(low) > 1:
+            yield from sums.chain(low, 1)
+            sums.advance()
     for column, output in enumerate(total):
-        bits = [*map(_known, ready[column]), *tables[column], Bit((), 0)]
-        yield bits[0].drive(f"u{stem}_y{column}", output)
+        bit = (*sums.bits[column], _ZERO)[0]
+        yield bit.drive(f"u{stem}_y{column}", output)
 
 
-def _known(name: str) -> Bit:
-    return Bit((), int(name[-1])) if name.startswith("1'b") else wire(name)
+class _Columns:
+    """The bits that are still to be added, by weight."""
+
+    def __init__(self, stem: str, columns: Sequence[Sequence[Bit]], width: int) -> None:
+        self.stem, self.width, self.chains = stem, width, 0
+        self.bits = [[*column] for column in (*columns[:width], ())]
+        """What the round may take, and above the top what is not asked for."""
+        self.next: list[list[Bit]] = [[] for _ in self.bits]
+        """What the round has made."""
+
+    def ready(self, column: int) -> int:
+        """Return how many bits the round may take."""
+        return len(self.bits[column]) if column < self.width else 0
+
+    def advance(self) -> None:
+        """Put what the round has made to what it left."""
+        for column, made in zip(self.bits, self.next, strict=True):
+            column += made
+            made.clear()
+
+    def round(self) -> Iterator[str]:
+        """Yield chains of bits that were there before."""
+        most = max(map(self.ready, range(self.width)))
+        least = _MANY if most >= _MANY else 3
+        for low in range(self.width):
+            while self.ready(low) >= least:
+                yield from self.chain(low, least)
+        self.advance()
+
+    def chain(self, low: int, least: int) -> Iterator[str]:
+        """Yield one chain from a column up to the first where less than ``least`` are ready."""
+        name, high, places = f"{self.stem}_{self.chains}", low, list[tuple[Bit, Bit]]()
+        self.chains += 1
+        carry = self._carry(low)
+        while high == low or self.ready(high) >= least:
+            places += self._places(high)
+            high = low + len(places)
+        yield from _chain(name, places, carry)
+        for place in range(len(places)):
+            self.next[low + place].append(wire(f"{name}_o[{place}]"))
+        self.next[high].append(wire(f"{name}_c[{len(places) - 1}]"))
+
+    def _carry(self, column: int) -> Bit:
+        """Take what a chain begins with: a constant, or a bit if that leaves no more to be done.
+
+        The way in of a bit is that of the first place's carry, too, which then comes from the
+        other output of a LUT of at most five inputs.
+        """
+        bits = self.bits[column]
+        fits = len(bits) in ((3, 5) if self.bits[column + 1] else (3, 4))
+        for bit in bits:
+            if bit.name and (fits if bit.inputs else len(bits) > 2):
+                bits.remove(bit)
+                return bit
+        return _ZERO
+
+    def _places(self, column: int) -> list[tuple[Bit, Bit]]:
+        """Take bits and return their places in a chain: what is added, and the bit that carries.
+
+        A place passes the carry on where its first bit is 1; where that is 0, the second one is
+        the carry.
+        """
+        bits, above = self.bits[column], self.bits[column + 1]
+        two = column + 1 < self.width
+        if two and len(bits) > 4:
+            bare = [bit for bit in bits[:_MANY] if bit.name] if len(bits) >= _MANY else []
+            last, upper = bare[0] if bare else _ZERO, []
+            if bare:
+                bits.remove(last)
+        elif two and len(bits) > 2 and above:
+            last, upper = bits.pop(), [above.pop(0)]
+        else:
+            return [_added(bits.pop(0), bits.pop(0) if bits else _ZERO)]
+        lower = bits[: _MANY - 1]
+        del bits[: _MANY - 1]
+        count = len(lower)
+
+        def rest(values: Sequence[int]) -> int:
+            """Return the two's in the lower bits, and the upper one: 0 to 2."""
+            return sum(values[:count]) // 2 + sum(values[count:])
+
+        carried = combine(lambda values: rest(values) >> 1, [*lower, *upper])
+        return [_added(*lower, last), (combine(rest, [*lower, *upper]), carried)]
 
 
-def _chain(name: str, pairs: Sequence[tuple[Bit, str]], carry: str) -> Iterator[str]:
-    """Yield the addition of pairs of bits, the lowest first: sums NAME_o, carries NAME_c."""
-    blocks = -(-len(pairs) // _BLOCK)
+def _added(*bits: Bit) -> tuple[Bit, Bit]:
+    return combine(sum, bits), bits[-1]
+
+
+def _chain(name: str, places: Sequence[tuple[Bit, Bit]], carry: Bit) -> Iterator[str]:
+    """Yield a chain of places, the lowest first: sums NAME_o, carries NAME_c."""
+    blocks = -(-len(places) // _BLOCK)
     size = blocks * _BLOCK
     yield f"wire [{size - 1}:0] {name}_o, {name}_c, {name}_s;"
-    for place, (bit, other) in enumerate(pairs):
-        yield bit.plus(other).drive(f"u{name}_s{place}", f"{name}_s[{place}]")
-    if len(pairs) < size:
-        yield f"assign {name}_s[{size - 1}:{len(pairs)}] = {size - len(pairs)}'d0;"
-    others = [other for _, other in pairs] + ["1'b0"] * (size - len(pairs))
+    data = []
+    for number, (bit, carried) in enumerate(places):
+        output, cell = f"{name}_s[{number}]", f"u{name}_s{number}"
+        if carried.name:
+            data.append(carried.name)
+            alone = bit.name and bit.inputs  # a chain has no other way in than through a LUT
+            yield lut(cell, output, bit.inputs, "2") if alone else bit.drive(cell, output)
+        else:
+            data.append(f"{name}_d{number}")
+            yield f"wire {data[-1]};"
+            yield drive_pair(cell, (output, data[-1]), (bit, carried))
+    if len(places) < size:
+        yield f"assign {name}_s[{size - 1}:{len(places)}] = {size - len(places)}'d0;"
+    data += ["1'b0"] * (size - len(places))
     for block in range(blocks):
         low, high = block * _BLOCK, (block + 1) * _BLOCK - 1
-        data = ", ".join(reversed(others[low : high + 1]))
         yield (
             f"CARRY8 u{name}_{block} (.CO({name}_c[{high}:{low}]), .O({name}_o[{high}:{low}]), "
-            f".CI({carry if not block else f'{name}_c[{low - 1}]'}), .CI_TOP(1'b0), "
-            f".DI({{{data}}}), .S({name}_s[{high}:{low}]));"
+            f".CI({f'{name}_c[{low - 1}]' if block else carry.name}), .CI_TOP(1'b0), "
+            f".DI({{{', '.join(reversed(data[low : high + 1]))}}}), .S({name}_s[{high}:{low}]));"
         )

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
-from lutra.circuit import LUT_INPUTS, Lut
-from lutra.emit._accumulate import Bit
+from lutra.circuit import LUT_INPUTS, SHARED_INPUTS, Lut
+from lutra.emit._bit import Bit, drive_all
 from lutra.emit._wires import Wires, concatenate, lut
 
-__all__ = ["lut_constants", "lut_primitives", "table_bits"]
+__all__ = ["lut_constants", "lut_primitives"]
 
 
 def lut_constants(op: Lut, wires: Wires) -> Iterator[str]:
@@ -22,7 +22,19 @@ def lut_constants(op: Lut, wires: Wires) -> Iterator[str]:
 
 
 def lut_primitives(op: Lut, wires: Wires) -> Iterator[str]:
-    """Yield each output bit as LUT primitives and their multiplexers."""
+    """Yield each output bit as LUT primitives and their multiplexers.
+
+    Two bits of at most five inputs that they have in common share a LUT.
+    """
+    if op.fan_in <= SHARED_INPUTS and op.outputs > 1:
+        bits = [
+            Bit(tuple(address), int(table, 16) & ((1 << (1 << len(address))) - 1))
+            for table, address in _tables(op, wires)
+        ]
+        for first in range(0, op.size, op.outputs):
+            row = range(first, first + op.outputs)
+            yield from drive_all(f"ut{first}", [f"y[{j}]" for j in row], [bits[j] for j in row])
+        return
     made: dict[str, _Node] = {}
     for bit, (table, address) in enumerate(_tables(op, wires)):
         if bit % op.outputs == 0:
@@ -31,12 +43,6 @@ def lut_primitives(op: Lut, wires: Wires) -> Iterator[str]:
         node = _tree(lines, f"t{bit}", address, table, made)
         yield from lines
         yield f"assign y[{bit}] = {node.name};"
-
-
-def table_bits(op: Lut, wires: Wires) -> Iterator[Bit]:
-    """Yield each output bit as one that a sum looks up itself."""
-    for table, address in _tables(op, wires):
-        yield Bit(tuple(address), int(table, 16) & ((1 << (1 << len(address))) - 1))
 
 
 def _tables(op: Lut, wires: Wires) -> Iterator[tuple[str, list[str]]]:

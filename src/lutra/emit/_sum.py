@@ -1,12 +1,15 @@
 """Sums of weighted bits as Verilog."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
+from operator import mul
 
 import numpy as np
 
-from lutra.circuit import Sum
-from lutra.emit._accumulate import Bit, accumulate, wire
-from lutra.emit._wires import Wires, lut
+from lutra.circuit import LUT_INPUTS, Sum
+from lutra.emit._accumulate import accumulate
+from lutra.emit._bit import Bit, combine, drive_all, joint, wire
+from lutra.emit._wires import Wires
 
 __all__ = ["sum_expressions", "sum_primitives"]
 
@@ -37,16 +40,10 @@ def _term(name: str, weight: int, width: int) -> str:
     return f"{sign} {name}" if size == 1 else f"{sign} ({name} ? {width}'d{size} : {width}'d0)"
 
 
-def sum_primitives(op: Sum, wires: Wires, tables: Mapping[int, Bit] | None = None) -> Iterator[str]:
-    """Yield each sum as LUTs that count up to six bits of equal weight, and one last addition.
-
-    Six bits take three LUTs; carry chains, which Yosys would build instead, take twice as many.
-    Where ``tables`` holds bits of the circuit that the sum looks up itself, chains are better.
-    """
-    inside, read = tables or {}, np.unique(op.wires[op.weights != 0])
-    read = read[~np.isin(read, list(inside))]
-    bits = {**dict(zip(read.tolist(), map(wire, wires.bits(read)), strict=True)), **inside}
-    width = op.width
+def sum_primitives(op: Sum, wires: Wires) -> Iterator[str]:
+    """Yield each sum as LUTs and carry chains."""
+    width, read = op.width, np.unique(op.wires[op.weights != 0])
+    bits = dict(zip(read.tolist(), map(wire, wires.bits(read)), strict=True))
     rows = zip(op.wires.tolist(), op.weights.tolist(), op.bias.tolist(), strict=True)
     for i, (row, weights, bias) in enumerate(rows):
         terms = [(bits[bit], w) for bit, w in zip(row, weights, strict=True) if w]
@@ -54,13 +51,25 @@ def sum_primitives(op: Sum, wires: Wires, tables: Mapping[int, Bit] | None = Non
         total = [f"y[{i * width + j}]" for j in range(needed - 1)]
         yield f"wire e{i};"  # the top bit, which repeats where the sum is signed
         total.append(f"e{i}")
-        if inside.keys() & set(row):
-            yield from accumulate(f"s{i}", _columns(terms, bias, needed), total)
+        columns = _columns(terms, bias, needed)
+        inputs = len(joint([bit for bit, _ in terms]))
+        if inputs < LUT_INPUTS or (inputs == LUT_INPUTS and len(columns[0]) < LUT_INPUTS):
+            yield from drive_all(f"us{i}", total, _lookup(terms, bias, needed))
         else:
-            yield from _add(f"s{i}", [(bit.inputs[0], w) for bit, w in terms], bias, total)
+            yield from accumulate(f"s{i}", columns, total)
         rest = width - needed
         upper = f"{{{rest + 1}{{e{i}}}}}" if op.signed else f"{{{rest + 1}'d0 | e{i}}}"
         yield f"assign y[{(i + 1) * width - 1}:{i * width + needed - 1}] = {upper};"
+
+
+def _lookup(terms: Sequence[tuple[Bit, int]], bias: int, width: int) -> list[Bit]:
+    """Return the bits of a sum of at most six inputs as tables of them."""
+    weights = [weight for _, weight in terms]
+
+    def sum_bit(values: Sequence[int], j: int) -> int:
+        return (sum(map(mul, weights, values)) + bias) >> j
+
+    return [combine(partial(sum_bit, j=j), [bit for bit, _ in terms]) for j in range(width)]
 
 
 def _columns(terms: Sequence[tuple[Bit, int]], bias: int, width: int) -> list[list[Bit]]:
@@ -68,7 +77,7 @@ def _columns(terms: Sequence[tuple[Bit, int]], bias: int, width: int) -> list[li
     columns: list[list[Bit]] = [[] for _ in range(width)]
     for bit, weight in terms:
         if weight < 0:
-            bit, bias = bit.plus("1'b1"), bias + weight
+            bit, bias = combine(lambda values: 1 - values[0], [bit]), bias + weight
         for j in range(min(width, abs(weight).bit_length())):
             if abs(weight) >> j & 1:
                 columns[j].append(bit)
@@ -82,68 +91,3 @@ def _needed_width(weights: Sequence[int], bias: int, signed: bool) -> int:
     low = bias + sum(weight for weight in weights if weight < 0)
     high = bias + sum(weight for weight in weights if weight > 0)
     return max(1, max(high, 0).bit_length() + signed, (~low).bit_length() + 1 if low < 0 else 0)
-
-
-def _add(
-    stem: str, terms: Sequence[tuple[str, int]], bias: int, total: Sequence[str]
-) -> Iterator[str]:
-    width, used = len(total), sorted({name for name, _ in terms})
-    if not used:
-        for j, bit in enumerate(total):
-            yield f"assign {bit} = 1'b{bias >> j & 1};"
-        return
-    if len(used) <= 6:
-        weights = [sum(weight for name, weight in terms if name == bit) for bit in used]
-        yield from _lookup(f"u{stem}", used, weights, bias, total)
-        return
-    columns: list[list[str]] = [[] for _ in range(width)]
-    for name, weight in terms:
-        if weight < 0:  # -b = ~b - 1
-            name, bias = f"~{name}", bias + weight
-        for j in range(abs(weight).bit_length()):
-            if abs(weight) >> j & 1:
-                columns[j].append(name)
-    for j in range(width):
-        columns[j] += ["1'b1"] * (bias >> j & 1)
-    number = 0
-    while max(map(len, columns)) > 2:
-        reduced: list[list[str]] = [[] for _ in range(width)]
-        for j, column in enumerate(columns):
-            for first in range(0, len(column), 6):
-                group = column[first : first + 6]
-                if len(group) < 3:
-                    reduced[j] += group
-                    continue
-                bits = [bit for bit in group if bit != "1'b1"]
-                size = min(len(group).bit_length(), width - j)
-                counts = [f"{stem}_{number + k}" for k in range(size)]
-                number += size
-                yield f"wire {', '.join(counts)};"
-                signs = [-1 if bit[0] == "~" else 1 for bit in bits]
-                constant = len(group) - len(bits) + signs.count(-1)
-                bare = [bit.lstrip("~") for bit in bits]
-                yield from _lookup(f"u{counts[0]}", bare, signs, constant, counts)
-                for k, bit in enumerate(counts):
-                    reduced[j + k].append(bit)
-        columns = reduced
-    rows = [[(column + ["1'b0"] * 2)[row] for column in reversed(columns)] for row in (0, 1)]
-    high, low = (", ".join(row) for row in rows)
-    yield f"assign {{{', '.join(reversed(total))}}} = {{{high}}} + {{{low}}};"
-
-
-def _lookup(
-    name: str, bits: Sequence[str], weights: Sequence[int], bias: int, total: Sequence[str]
-) -> Iterator[str]:
-    """Yield one LUT per bit of a sum of at most six bits."""
-    sums = [bias]
-    for weight in weights:
-        sums += [value + weight for value in sums]
-    seen: dict[int, str] = {0: "1'b0", (1 << len(sums)) - 1: "1'b1"}
-    digits = max(1, len(sums) // 4)
-    for j, output in enumerate(total):
-        table = sum((value >> j & 1) << entry for entry, value in enumerate(sums))
-        if table in seen:
-            yield f"assign {output} = {seen[table]};"
-            continue
-        seen[table] = output
-        yield lut(f"{name}_{j}", output, bits, f"{table:0{digits}x}")

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Wires", "at_least", "concatenate", "lut"]
+__all__ = ["Wires", "at_least", "concatenate", "lut", "lut_pair"]
 
 
 class Wires:
@@ -52,3 +52,10 @@ def lut(name: str, output: str, inputs: Sequence[str], init: str) -> str:
     pins = "".join(f", .I{pin}({source})" for pin, source in enumerate(inputs))
     size = len(inputs)
     return f"LUT{size} #(.INIT({1 << size}'h{init})) {name} (.O({output}){pins});"
+
+
+def lut_pair(name: str, outputs: tuple[str, str], inputs: Sequence[str], init: str) -> str:
+    """Return an instance of LUT6_2, two functions of the same five inputs."""
+    pins = "".join(f", .I{pin}({source})" for pin, source in enumerate(inputs))
+    ports = f".O6({outputs[0]}), .O5({outputs[1]}){pins}, .I5(1'b1)"
+    return f"LUT6_2 #(.INIT(64'h{init})) {name} ({ports});"

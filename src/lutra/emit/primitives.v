@@ -26,6 +26,11 @@ module LUT6 #(parameter [63:0] INIT = 0) (output O, input I0, I1, I2, I3, I4, I5
     assign O = INIT[{I5, I4, I3, I2, I1, I0}];
 endmodule
 
+module LUT6_2 #(parameter [63:0] INIT = 0) (output O6, O5, input I0, I1, I2, I3, I4, I5);
+    assign O6 = INIT[{I5, I4, I3, I2, I1, I0}];
+    assign O5 = INIT[{1'b0, I4, I3, I2, I1, I0}];
+endmodule
+
 module MUXF7 (output O, input I0, I1, S);
     assign O = S ? I1 : I0;
 endmodule

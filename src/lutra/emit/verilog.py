@@ -8,10 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, operands
-from lutra.emit._accumulate import Bit, absorbed
 from lutra.emit._argmax import argmax as argmax_lines
 from lutra.emit._encode import compare, compare_primitives, encode, encode_primitives
-from lutra.emit._lut import lut_constants, lut_primitives, table_bits
+from lutra.emit._lut import lut_constants, lut_primitives
 from lutra.emit._names import Names, comment
 from lutra.emit._ports import describe, remove_previous
 from lutra.emit._rtl import Port, Rtl, Style
@@ -68,21 +67,19 @@ def emit_verilog(
         Port(names.add(o.name), o.name, o.words.count, o.words.width, o.words.signed)
         for o in circuit.outputs
     )
-    inside = absorbed(circuit) if style == "luts" else {}
     own = {
         i: names.add(f"{top[:40]}_{i}_{op.name or type(op).__name__}").lower()
         for i, op in enumerate(circuit.ops)
-        if op.size and i not in inside
+        if op.size
     }
-    parts = {i: (i, *(part for part, user in inside.items() if user == i)) for i in own}
     nets = ["x", *(names.add(f"l{i}") for i in range(len(circuit.ops)))]
     last = max(circuit.stages, default=0)
     latency = last + input_register + output_register
 
     files = [folder / f"{name}.v" for name in (*own.values(), top)]
     rtl = Rtl(folder, top, tuple(files), style, circuit, x, outputs, latency)
-    texts = [_level(circuit, parts[i], name, nets, style) for i, name in own.items()]
-    texts.append(_Top(rtl, nets, own, parts, names, input_register, output_register).text())
+    texts = [_level(circuit, i, name, nets, style) for i, name in own.items()]
+    texts.append(_Top(rtl, nets, own, names, input_register, output_register).text())
     remove_previous(folder)
     for file, text in zip(files, texts, strict=True):
         write_atomic(file, text)
@@ -90,27 +87,14 @@ def emit_verilog(
     return rtl
 
 
-def _level(
-    circuit: Circuit, parts: Sequence[int], name: str, nets: Sequence[str], style: Style
-) -> str:
-    """Return the module of one operation: vectors that it reads in, vector ``y`` out.
-
-    ``parts``: the operation, and tables that it looks up itself.
-    """
-    op = circuit.ops[parts[0]]
-    sources = _sources(circuit, _reads(circuit, parts))
+def _level(circuit: Circuit, number: int, name: str, nets: Sequence[str], style: Style) -> str:
+    """Return the module of one operation: vectors that it reads in, vector ``y`` out."""
+    op = circuit.ops[number]
+    sources = _sources(circuit, operands(op))
     wires = Wires({nets[s + 1]: _start(circuit, s) for s in sources})
     ports = [f"input [{_size(circuit, s) - 1}:0] {nets[s + 1]}" for s in sources]
     ports.append(f"output [{op.size - 1}:0] y")
-    if isinstance(op, Sum) and style == "luts":
-        tables: dict[int, Bit] = {}
-        for part in parts[1:]:
-            table = circuit.ops[part]
-            assert isinstance(table, Lut)
-            tables |= enumerate(table_bits(table, wires), circuit.starts[part])
-        body = sum_primitives(op, wires, tables)
-    else:
-        body = _body(op, wires, style)
+    body = _body(op, wires, style)
     lines = [
         f"// {type(op).__name__} {comment(op.name)}",
         f"module {name} (",
@@ -128,19 +112,13 @@ def _body(op: Op, wires: Wires, style: Style) -> Iterator[str]:
         case Lut():
             return (lut_constants if readable else lut_primitives)(op, wires)
         case Sum():
-            return sum_expressions(op, wires)
+            return (sum_expressions if readable else sum_primitives)(op, wires)
         case Encode():
             return (encode if readable else encode_primitives)(op, wires)
         case Compare():
             return (compare if readable else compare_primitives)(op, wires)
         case Argmax():
             return argmax_lines(op, wires)
-
-
-def _reads(circuit: Circuit, parts: Sequence[int]) -> NDArray[np.int64]:
-    """Return the bits that operations read and do not make themselves."""
-    bits = np.concatenate([operands(circuit.ops[part]).reshape(-1) for part in parts])
-    return bits[~np.isin(circuit.sources(bits), parts)]
 
 
 def _sources(circuit: Circuit, bits: NDArray[np.int64]) -> list[int]:
@@ -164,12 +142,11 @@ class _Top:
         rtl: Rtl,
         nets: Sequence[str],
         own: dict[int, str],
-        parts: dict[int, tuple[int, ...]],
         names: Names,
         input_register: bool,
         output_register: bool,
     ) -> None:
-        self.rtl, self.nets, self.own, self.parts, self.names = rtl, nets, own, parts, names
+        self.rtl, self.nets, self.own, self.names = rtl, nets, own, names
         self.input_register, self.output_register = input_register, output_register
         self.stages = (0, *rtl.circuit.stages)
         self.last = max(self.stages)
@@ -191,7 +168,7 @@ class _Top:
         for source, chain in self.chains.items():
             lines += _registers(chain, _size(circuit, source))
         for i, module in self.own.items():
-            sources = _sources(circuit, _reads(circuit, self.parts[i]))
+            sources = _sources(circuit, operands(circuit.ops[i]))
             pins = [f".{self.nets[s + 1]}({self._tap(s, circuit.stages[i])})" for s in sources]
             pins.append(f".y({self.nets[i + 1]})")
             lines.append(f"    {module} {self.names.add(f'u{i}')} ({', '.join(pins)});")
@@ -203,7 +180,7 @@ class _Top:
     def _delays(self) -> dict[int, int]:
         """Return how many registers follow each vector that is read."""
         circuit = self.rtl.circuit
-        reads = [(_reads(circuit, parts), circuit.stages[i]) for i, parts in self.parts.items()]
+        reads = [(operands(circuit.ops[i]), circuit.stages[i]) for i in self.own]
         reads += [(output.words.bits, self.last) for output in circuit.outputs]
         delays: dict[int, int] = {}
         for bits, stage in reads:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from lutra.circuit import (
-    ADDED_INPUTS,
     LUT_INPUTS,
+    SHARED_INPUTS,
     Builder,
     Code,
     Lut,
@@ -154,16 +154,16 @@ class EdgeLayer(nn.Module):
     def area(self, levels: Tensor) -> Tensor:
         """Return the LUT6 of tables and sums as a differentiable estimate; ``levels``: the inputs'.
 
-        A LUT looks up and adds one bit of a table of up to five inputs. A table of six inputs has
-        LUTs of its own besides, and twice as many for every further input. Cutting a sum to a
-        node's code takes a LUT per bit.
+        A bit of a table of up to five inputs takes half a LUT, and half a one to add it. A table
+        of six inputs takes another LUT, and twice as many for every further input. Cutting a sum
+        to a node's code takes a LUT per bit.
         """
         edges = self._edges(levels)
         reach = edges.exact.amax(1) - edges.exact.amin(1)
         width = torch.log2(1 + reach * torch.exp2(edges.fraction))
         whole = torch.log2(1.0 + edges.codes.amax(1) - edges.codes.amin(1)).ceil()
         width = width + (whole - width).detach()
-        above = edges.inputs - ADDED_INPUTS
+        above = edges.inputs - SHARED_INPUTS
         own = above.clamp(0, 1) * torch.exp2((above - 1).clamp(min=0))
         return (width * (1 + own)).sum() + self.neurons * (self.node_bits or 0)
 

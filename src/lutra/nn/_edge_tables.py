@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import ADDED_INPUTS
+from lutra.circuit import SHARED_INPUTS
 
 __all__ = ["Table", "merged", "pack"]
 
@@ -25,7 +25,7 @@ class Table(NamedTuple):
         return int(self.values.max()).bit_length()
 
 
-def pack(sizes: Sequence[int], capacity: int = ADDED_INPUTS) -> list[list[int]]:
+def pack(sizes: Sequence[int], capacity: int = SHARED_INPUTS) -> list[list[int]]:
     """Share items out to bins, first fit decreasing; an item above the capacity has its own.
 
     Returns

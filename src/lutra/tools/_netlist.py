@@ -10,7 +10,7 @@ from lutra.errors import ToolError
 
 __all__ = ["Cells", "count_cells"]
 
-_LUT = re.compile(r"LUT([1-6])")
+_LUT = re.compile(r"LUT([1-6]|6_2)")
 _REGISTERS = {"FDRE", "FDSE", "FDCE", "FDPE"}
 _CARRIES = {"CARRY4", "CARRY8"}
 _MUXES = {"MUXF7", "MUXF8", "MUXF9"}
@@ -19,7 +19,9 @@ _FREE = {"VCC", "GND", "BUF", "$scopeinfo"}
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of one module; ``luts[i]`` counts LUTs of i + 1 inputs, an inverter as a LUT1.
+    """Cells of one module; ``luts[i]`` counts LUTs of i + 1 inputs.
+
+    An inverter counts as a LUT1, two functions in one LUT as a LUT6.
 
     ``depth`` is the greatest number of LUTs between registers or ports.
     """
@@ -55,7 +57,7 @@ def count_cells(module: Mapping[str, Any], name: str) -> Cells:
     if odd:
         raise ToolError(f"netlist of {name}: cells of unknown kind {', '.join(odd)}")
     return Cells(
-        (luts[0] + kinds["INV"], luts[1], luts[2], luts[3], luts[4], luts[5]),
+        (luts[0] + kinds["INV"], luts[1], luts[2], luts[3], luts[4], luts[5] + kinds["LUT6_2"]),
         sum(kinds[kind] for kind in _MUXES),
         sum(kinds[kind] for kind in _CARRIES),
         sum(kinds[kind] for kind in _REGISTERS),

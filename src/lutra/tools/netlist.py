@@ -104,6 +104,11 @@ def _functions(
         case "LUT1" | "LUT2" | "LUT3" | "LUT4" | "LUT5" | "LUT6":
             wires = [pins[f"I{j}"][0] for j in range(int(kind[3]))]
             yield pins["O"][0], wires, int(cell["parameters"]["INIT"], 2)
+        case "LUT6_2":
+            wires = [pins[f"I{j}"][0] for j in range(6)]
+            value = int(cell["parameters"]["INIT"], 2)
+            yield pins["O6"][0], wires, value
+            yield pins["O5"][0], wires[:5], value & 0xFFFF_FFFF
         case "INV":
             yield pins["O"][0], pins["I"], INVERTER
         case "BUF":

@@ -5,7 +5,7 @@ from itertools import groupby
 
 import numpy as np
 
-from lutra.circuit import ADDED_INPUTS, Builder, Circuit, Code, Compare, Lut, Words, pack_tables
+from lutra.circuit import SHARED_INPUTS, Builder, Circuit, Code, Compare, Lut, Words, pack_tables
 from lutra.trees._cover import Input, cover, table
 from lutra.trees._integer import IntegerForest
 from lutra.trees._paths import Node, bit_of, keys_of, leaves_of, simplify
@@ -28,8 +28,8 @@ def lower(
 
     TreeLUT (FPGA 2025, arXiv 2501.01511), section 4: every different pair of a feature and a
     threshold is compared once; the keys address the trees' tables; a sum per class adds them up.
-    A tree of few keys is one table, which its sum looks up itself (`lutra.emit.absorbed`); of the
-    others every bit is covered by tables of six inputs (`cover`).
+    A tree of few keys is one table, two of whose bits share a LUT; of the others every bit is
+    covered by tables of six inputs (`cover`).
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def _add_trees(builder: Builder, bits: Bits, trees: Sequence[Node]) -> dict[Node
         keys = tuple(sorted(keys_of(tree)))
         places = [bit_of(tree, least, place) for place in range((most - least).bit_length())]
         parts = [(part, 1 << place) for place, part in enumerate(places) if isinstance(part, Node)]
-        if len(keys) <= ADDED_INPUTS and 1 < len(parts) == len(places):
+        if len(keys) <= SHARED_INPUTS and 1 < len(parts) == len(places):
             whole[tree] = keys
         else:
             split[tree] = parts

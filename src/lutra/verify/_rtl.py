@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra.circuit import Circuit, Output, Words, evaluate
-from lutra.emit import Rtl, Style, absorbed, emit_verilog
+from lutra.emit import Rtl, Style, emit_verilog
 from lutra.errors import VerifyError
 from lutra.passes import encoder_words, pipeline
 from lutra.tools import Tool, find_compiler, find_verilator, find_yosys, simulate, synthesise
@@ -138,8 +138,7 @@ def _first_operation(rtl: Rtl, sample: NDArray[np.integer]) -> str:
     for each operation.
     """
     circuit = rtl.circuit
-    inside = absorbed(circuit) if rtl.style == "luts" else {}
-    numbers = [n for n, op in enumerate(circuit.ops) if op.size and n not in inside]
+    numbers = [number for number, op in enumerate(circuit.ops) if op.size]
     outputs = [Output(f"op {number}", Words(_bits(circuit, number)[:, None])) for number in numbers]
     probed = replace(circuit, stages=(), outputs=tuple(outputs))
     probe = emit_verilog(probed, rtl.folder / "probe", style=rtl.style)
