@@ -6,7 +6,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import Compare, Encode
+from lutra.circuit import LUT_INPUTS, Compare, Encode
+from lutra.emit._bit import Bit, drive_all
+from lutra.emit._compare import Comparisons, decision
 from lutra.emit._wires import Wires, at_least, concatenate, lut
 
 __all__ = ["compare", "compare_primitives", "encode", "encode_primitives"]
@@ -79,41 +81,54 @@ def _selected(candidates: Sequence[int], upper: Sequence[str], width: int) -> st
 
 
 def encode_primitives(op: Encode, wires: Wires) -> Iterator[str]:
-    """Yield the comparisons of `encode` as chains of LUTs; a short word looks its code up."""
+    """Yield the comparisons of `encode` as LUTs; a short word looks its code up."""
     width, signed = op.words.width, op.words.signed
+    compared, lines = Comparisons("t"), list[str]()
     for i, row in enumerate(_offset(op).tolist()):
         word = wires.bits(op.words.bits[i])
+        bits = [f"c{i}_{j}" for j in range(op.code_width)]
         if _top_bits(op, row):
             bits = [*word[width - op.code_width : -1], f"{'~' * signed}{word[-1]}"]
-            yield f"assign y[{(i + 1) * len(bits) - 1}:{i * len(bits)}] = {concatenate(bits)};"
-            continue
-        bits = [f"c{i}_{j}" for j in range(op.code_width)]
-        yield f"wire {', '.join(bits)};"
-        flip = 1 << (width - 1) if signed else 0
-        for j, bit in enumerate(bits):
-            if width <= 6 and not op.thermometer:
-                codes = [bisect_right(row, value ^ flip) >> j & 1 for value in range(1 << width)]
-                yield lut(f"u{bit}", bit, word, _hex(codes))
-                continue
-            candidates = [row[j]] if op.thermometer else row[(1 << j) - 1 :: 2 << j]
-            upper = [] if op.thermometer else bits[j + 1 :]
-            yield from _chain(f"u{bit}", bit, word, signed, candidates, upper)
-        yield f"assign y[{(i + 1) * len(bits) - 1}:{i * len(bits)}] = {concatenate(bits)};"
+        elif op.thermometer:
+            bits = [compared.at_least(word, signed, threshold) for threshold in row]
+        elif width <= LUT_INPUTS:
+            lines.append(f"wire {', '.join(bits)};")
+            lines += drive_all(f"uc{i}", bits, _looked_up(word, signed, row, len(bits)))
+        else:
+            lines.append(f"wire {', '.join(bits)};")
+            for j, bit in enumerate(bits):
+                candidates = row[(1 << j) - 1 :: 2 << j]
+                chosen = compared, f"u{bit}", bit, word, signed, candidates, bits[j + 1 :]
+                lines += _chain(*chosen)
+        first = i * len(bits)
+        lines.append(f"assign y[{first + len(bits) - 1}:{first}] = {concatenate(bits)};")
+    yield from compared.lines()
+    yield from lines
+
+
+def _looked_up(word: Sequence[str], signed: bool, row: Sequence[int], width: int) -> list[Bit]:
+    """Return the bits of a code as tables of the word."""
+    flip = 1 << (len(word) - 1) if signed else 0
+    codes = [bisect_right(row, value ^ flip) for value in range(1 << len(word))]
+    tables = (
+        sum((code >> j & 1) << value for value, code in enumerate(codes)) for j in range(width)
+    )
+    return [Bit(tuple(word), table) for table in tables]
 
 
 def compare_primitives(op: Compare, wires: Wires) -> Iterator[str]:
-    """Yield the comparisons of `compare` as chains of LUTs."""
-    for i, threshold in enumerate(_offset(op).tolist()):
-        word = wires.bits(op.words.bits[i])
-        yield from _chain(f"u{i}", f"y[{i}]", word, op.words.signed, [threshold], [])
-
-
-def _hex(entries: Sequence[int]) -> str:
-    table = sum(entry << address for address, entry in enumerate(entries))
-    return f"{table:0{max(1, len(entries) // 4)}x}"
+    """Yield the comparisons of `compare` as LUTs."""
+    compared = Comparisons("t")
+    bits = [
+        compared.at_least(wires.bits(op.words.bits[i]), op.words.signed, threshold)
+        for i, threshold in enumerate(_offset(op).tolist())
+    ]
+    yield from compared.lines()
+    yield from (f"assign y[{i}] = {bit};" for i, bit in enumerate(bits))
 
 
 def _chain(
+    compared: Comparisons,
     name: str,
     output: str,
     word: Sequence[str],
@@ -124,16 +139,14 @@ def _chain(
     """Yield ``word >= candidates[upper]``: each LUT decides some bits, given the lower ones."""
     width = len(word)
     if len(set(candidates)) == 1:
-        candidates, upper = candidates[:1], []
-        if not 0 < candidates[0] < 1 << width:
-            yield f"assign {output} = {at_least('', width, candidates[0])};"
-            return
+        yield f"assign {output} = {compared.at_least(word, signed, candidates[0])};"
+        return
     if len(upper) > 4:  # too many for a LUT: decide for both values of the uppermost
         half = len(candidates) // 2
         halves = [f"w{name}_0", f"w{name}_1"]
         yield f"wire {', '.join(halves)};"
         for part, own in zip((candidates[:half], candidates[half:]), halves, strict=True):
-            yield from _chain(f"u{own}", own, word, signed, part, upper[:-1])
+            yield from _chain(compared, f"u{own}", own, word, signed, part, upper[:-1])
         yield lut(name, output, [*halves, upper[-1]], "ca")
         return
     # Below the lowest bit that any threshold has set, the word decides nothing.
@@ -144,7 +157,9 @@ def _chain(
         end = start + len(bits)
         inputs = [*bits, *lower, *upper]
         tables = [
-            _decision(threshold >> start, len(bits), bool(lower), end == width, signed)
+            0
+            if end == width and threshold >> width
+            else decision(threshold >> start, len(bits), bool(lower), end == width and signed)
             for threshold in candidates
         ]
         size = 1 << len(bits) + len(lower)
@@ -158,18 +173,3 @@ def _chain(
             return
         yield lut(f"{name}_{start}", target, inputs, f"{table:0{digits}x}")
         start, lower = end, [target]
-
-
-def _decision(threshold: int, bits: int, lower: bool, last: bool, signed: bool) -> int:
-    """Return the table of one LUT: ``bits`` data bits, then whether the lower bits reach."""
-    size = 1 << bits
-    if last and threshold >> bits:
-        return 0
-    first = threshold % size
-    reaches = (1 << size) - (1 << first)
-    exceeds = (1 << size) - (1 << first + 1)
-    if last and signed:  # the sign bit counts the other way round
-        half = size // 2
-        low = (1 << half) - 1
-        reaches, exceeds = ((t & low) << half | t >> half for t in (reaches, exceeds))
-    return exceeds | reaches << size if lower else reaches
