@@ -105,6 +105,6 @@ def test_comparators_share_their_low_bits() -> None:
     thresholds = np.asarray([[5, 32 + 5, 64 + 5]])
     b.output("y", b.add(Encode(b.inputs, thresholds, thermometer=True), 3))
     expanded = check(b.build("shared"), np.arange(1024)[:, None])
-    counts = [len(op.wires) for op in expanded.ops if isinstance(op, Lut) and op.fan_in > 1]
+    counts = [op.size for op in expanded.ops if isinstance(op, Lut) and op.fan_in > 1]
     assert sorted(counts) == [1, 3]
     assert not any(isinstance(op, Argmax) for op in expanded.ops)

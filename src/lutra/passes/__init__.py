@@ -7,6 +7,7 @@ from lutra.passes._compressed import Compressed
 from lutra.passes._drop import encoder_words, without_argmax, without_encoder
 from lutra.passes._expand import expand, expanded_tables
 from lutra.passes._neurons import care_tables, compressed_neurons, neurons, ordered
+from lutra.passes._pack import pack
 from lutra.passes._parts import Parts, part_names, split
 from lutra.passes._pipeline import pipeline
 from lutra.passes._reachable import reachable
@@ -31,6 +32,7 @@ __all__ = [
     "neurons",
     "observe",
     "ordered",
+    "pack",
     "part_names",
     "pipeline",
     "reachable",

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import LUT_INPUTS, Circuit, Lut, Op, Words, operands, renumber
+from lutra.circuit import Circuit, Lut, Op, Words, operands, renumber
 
-__all__ = ["BUFFER", "INVERTER", "Table", "tables_of", "with_tables"]
+__all__ = ["BUFFER", "INVERTER", "Table", "depths", "tables_of", "with_tables"]
 
 BUFFER, INVERTER = 0b10, 0b01
 """Values of tables of one input that are that input, and its inverse."""
@@ -54,8 +54,8 @@ def with_tables(
     tables
         By bit: a bit of ``circuit``, or a new number from ``circuit.bits`` on. They read input
         bits, each other, and bits of other operations. Those of one operation, at one depth and
-        with one fan-in, become an operation; bits of more than six inputs that have their address
-        in common stay together.
+        with one fan-in, become an operation; bits that have their address in common stay
+        together.
     same
         Bits that other operations and outputs read -> bits that they shall read instead.
     """
@@ -67,7 +67,7 @@ def with_tables(
         for number, (op, start) in enumerate(zip(circuit.ops, circuit.starts, strict=True))
         if not isinstance(op, Lut) and not tables.keys() >= set(range(start, start + op.size))
     }
-    depth = _depths(circuit, tables, others)
+    depth = depths(circuit, tables, others)
     placed: list[tuple[tuple[int, ...], Op, Ints]] = []
     for number, op in others.items():
         bits = np.arange(circuit.starts[number], circuit.starts[number] + op.size)
@@ -77,7 +77,7 @@ def with_tables(
         table = tables[row[0]]
         return circuit.stages[table.op], depth[row[0]], table.op, len(table.wires), len(row)
 
-    for place, rows in groupby(sorted(_rows(tables, depth), key=key), key):
+    for place, rows in groupby(sorted(_rows(tables), key=key), key):
         bits = np.array(list(rows), np.int64)
         op = _operation(circuit.ops[place[2]].name, [[tables[bit] for bit in row] for row in bits])
         placed.append((place, op, bits.reshape(-1)))
@@ -96,7 +96,7 @@ def with_tables(
     )
 
 
-def _depths(
+def depths(
     circuit: Circuit, tables: Mapping[int, Table], others: Mapping[int, Op]
 ) -> dict[int, int]:
     """Return the depth of every table by its bit, and of every other operation by -1 - number."""
@@ -114,12 +114,11 @@ def _depths(
     return depth
 
 
-def _rows(tables: Mapping[int, Table], depth: Mapping[int, int]) -> list[list[int]]:
-    """Return bits in rows: those of one wide address, of one operation at one depth, together."""
+def _rows(tables: Mapping[int, Table]) -> list[list[int]]:
+    """Return bits in rows: those of one operation with one address together."""
     rows: dict[Hashable, list[int]] = {}
     for bit, table in sorted(tables.items()):
-        wide = len(table.wires) > LUT_INPUTS
-        rows.setdefault((table.op, table.wires) if wide else bit, []).append(bit)
+        rows.setdefault((table.op, table.wires), []).append(bit)
     return list(rows.values())
 
 
