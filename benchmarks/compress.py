@@ -5,7 +5,8 @@
 Peer: measurements of the released CompressedLUT, stored bits without and with its levels of
 biases, and the least seconds per table. It quantises ``floor(1024 f(x))`` at ``x = i / 1024``:
 2744 and 3520 bits come out for ``exp(x - 1)`` and ``sin(pi x / 2)``. The random tables are of the
-peer's shapes, not the peer's own: their bits cannot be compared, their seconds can.
+peer's shapes, not the peer's own: their bits cannot be compared, their seconds can. ReducedLUT
+takes 0.05 to 0.2 s for a table of these shapes with cares; the least stands for all of them.
 
 Tables are 1,000 per shape, compressed in one call on one thread; seconds are CPU time per table,
 wall time beside it. The stress replaces random tables with random cares by operations and reads
@@ -43,6 +44,7 @@ SHAPES = {
     "uniform random 12->4": ("uniform", 3, 4, 4, 0.12),
 }
 """Kind, digits, bits per digit, output bits, published seconds."""
+REDUCED_SECONDS = 0.05
 STRESS = [
     (kind, digits, bits, width)
     for kind in ("mlp", "uniform")
@@ -158,6 +160,11 @@ def main() -> int:
         "least_speedup": min(row["peer_seconds"] / row["single"]["seconds"] for row in rows),
         "least_speedup_multilevel": min(
             row["peer_seconds"] / row["multilevel"]["seconds"] for row in rows
+        ),
+        "least_speedup_reduced": min(
+            REDUCED_SECONDS / row[f"{level}_reduced"]["seconds"]
+            for row in tables.values()
+            for level in levels
         ),
         "functions": functions,
         "tables": tables,

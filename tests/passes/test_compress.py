@@ -57,13 +57,23 @@ def test_what_matters_stays(
     check(codes, width, cares, multilevel=multilevel, exiguity=exiguity)
 
 
-@given(st.integers(0, 2**31), st.integers(1, 4), st.integers(0, 3), st.floats(0, 1))
+@given(
+    st.integers(0, 2**31),
+    st.integers(0, 31),
+    st.integers(0, 3),
+    st.floats(0, 1),
+    st.sampled_from([(40, 1), (16, 4), (7, 5), (20, 32), (9, 256)]),
+)
 def test_the_kernel_and_plain_numpy_agree(
-    seed: int, width: int, max_shift: int, likely: float
+    seed: int, width: int, max_shift: int, likely: float, shape: tuple[int, int]
 ) -> None:
+    """Parts in less than a word, in whole ones and in several; some of them derived."""
     r = np.random.default_rng(seed)
-    cares = r.random((3, 16, 4)) < likely
-    values = (r.integers(0, 1 << width, cares.shape) * cares).astype(np.uint32)
+    values = r.integers(0, 1 << width, (3, *shape))
+    some = r.integers(0, shape[0], (3, shape[0] // 2))
+    values[:, : shape[0] // 2] = np.take_along_axis(values, some[:, :, None], 1) >> r.integers(4)
+    cares = r.random(values.shape) < likely
+    values = (values * cares).astype(np.uint32)
     one = cover(values, cares, max_shift)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cover_module, "native", None)
