@@ -5,6 +5,7 @@ from lutra.passes._compress import compress_tables
 from lutra.passes._compress_circuit import compress
 from lutra.passes._compressed import Compressed
 from lutra.passes._drop import encoder_words, without_argmax, without_encoder
+from lutra.passes._estimate import estimate_lut6
 from lutra.passes._expand import expand, expanded_tables
 from lutra.passes._neurons import care_tables, compressed_neurons, neurons, ordered
 from lutra.passes._pack import pack
@@ -27,6 +28,7 @@ __all__ = [
     "compress_tables",
     "compressed_neurons",
     "encoder_words",
+    "estimate_lut6",
     "expand",
     "expanded_tables",
     "neurons",
