@@ -69,7 +69,8 @@ def result() -> RunResult:
             confusion=tuple(tuple(int(n) for n in row) for row in confusion),
         ),
         circuit=CircuitFigures(
-            tables=5110, levels=6, table_bits=330_240, lut6_worst_case=5160, rows=tuple(rows)
+            tables=5110, levels=6, table_bits=330_240, lut6_worst_case=5160, lut6_estimate=5017,
+            rows=tuple(rows),
         ),
         verify=Verification(
             samples=10_000,

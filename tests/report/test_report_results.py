@@ -65,6 +65,7 @@ def test_circuit_figures():
     builder.output("y", builder.add(Lut(builder.inputs.bits.reshape(1, 6), table, "t"), 1))
     found = circuit_figures(builder.build("one"))
     assert (found.tables, found.levels, found.lut6_worst_case) == (1, 1, 1)
+    assert found.lut6_estimate == 0  # a wire
     assert found.rows[0].name == "t"
 
 
@@ -98,6 +99,7 @@ def test_terminal(result, missing):
     else:
         assert "97.12 %" in text
         assert "worst-case model" in text
+        assert "5,017" in text
         assert "post-synthesis" in text
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lutra.circuit import Circuit, statistics
 from lutra.errors import LutraError
 from lutra.files import write_atomic
+from lutra.passes import estimate_lut6
 
 __all__ = [
     "Accuracy",
@@ -100,13 +101,17 @@ class CircuitRow(_Record):
 
 
 class CircuitFigures(_Record):
-    """A circuit in numbers; its LUT6 are a bound computed from the tables' address bits."""
+    """A circuit in numbers; its LUT6 are a bound computed from the tables' address bits.
+
+    ``lut6_estimate`` is what mapping would make of the tables; see `lutra.passes.estimate_lut6`.
+    """
 
     kind: Literal["worst-case model"] = "worst-case model"
     tables: Count
     levels: Count
     table_bits: Count
     lut6_worst_case: Count
+    lut6_estimate: Count | None = None
     rows: tuple[CircuitRow, ...]
 
 
@@ -196,6 +201,7 @@ def circuit_figures(circuit: Circuit) -> CircuitFigures:
         levels=found.levels,
         table_bits=found.table_bits,
         lut6_worst_case=found.lut6_worst_case,
+        lut6_estimate=round(estimate_lut6(circuit).sum()),
         rows=tuple(CircuitRow(**vars(row)) for row in found.ops),
     )
 

@@ -50,6 +50,8 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
             yield "validation accuracy before", f"{exact.validation:.2f} %"
     yield "levels", str(circuit.levels) if circuit else missing
     yield "LUT6, worst-case model", f"{circuit.lut6_worst_case:,}" if circuit else missing
+    if circuit and circuit.lut6_estimate is not None:
+        yield "LUT6, estimate of mapping", f"{circuit.lut6_estimate:,}"
     total = result.synthesis.total if result.synthesis else None
     yield (
         "LUT, flip-flops, no argmax",
