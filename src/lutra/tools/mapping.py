@@ -1,7 +1,9 @@
 """LUT6 mapping with ABC: the result is a circuit again."""
 
+import os
+from collections import ChainMap
 from collections.abc import Sequence
-from itertools import chain
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -116,16 +118,25 @@ def _replace(
     circuit: Circuit, tables: Tables, jobs: Sequence[_Job], turn: str, rounds: int, timeout: float
 ) -> Tables:
     """Return the tables with the smallest result of each job in the place of its tables."""
-    files, commands, results = dict[str, str](), list[str](), [list[str]() for _ in jobs]
-    for i, job in enumerate(jobs):
-        for number, (start, command) in enumerate(job.starts):
-            name = f"{i}_{number}.blif"
-            files[name] = blif(start, job.leaving)
-            commands += [f"read_blif {name}", command]
-            for again in range(rounds):
-                results[i].append(f"{i}_{number}_{again}.blif")
-                commands += [turn, f"write_blif {results[i][-1]}"]
-    made = run_abc(commands, files, [*chain(*results)], timeout) if jobs else {}
+    workers = min(len(jobs), os.cpu_count() or 1)
+    results = [
+        [f"{i}_{start}_{again}.blif" for start in range(len(job.starts)) for again in range(rounds)]
+        for i, job in enumerate(jobs)
+    ]
+
+    def mapped(worker: int) -> dict[str, str]:
+        files, commands, names = dict[str, str](), list[str](), list[str]()
+        for i in range(worker, len(jobs), workers):
+            names += results[i]
+            for number, (start, command) in enumerate(jobs[i].starts):
+                files[f"{i}_{number}.blif"] = blif(start, jobs[i].leaving)
+                commands += [f"read_blif {i}_{number}.blif", command]
+                for again in range(rounds):
+                    commands += [turn, f"write_blif {i}_{number}_{again}.blif"]
+        return run_abc(commands, files, names, timeout)
+
+    with ThreadPoolExecutor(max(1, workers)) as pool:
+        made = dict(ChainMap(*pool.map(mapped, range(workers))))
     tables = dict(tables)
     free = max(circuit.bits, max(tables, default=0) + 1)
     for job, names in zip(jobs, results, strict=True):
