@@ -11,6 +11,9 @@ networks with large tables the core is counted, of those with tables of six inpu
 the argmax. `ours` and `peer` sum up the networks of twelve-bit tables, `ours_dontcare` beside
 `written`, which is less than `plain`.
 
+LUTs are counted by their inputs, too: what the others' LUTs of up to five inputs could share of a
+LUT6 each is not taken off.
+
 All exact forms equal the network on every test row, those with don't-cares on every train row;
 Verilog and netlist of every form equal it on every test row, or the netlist of a core for every
 input. Accuracies are of all parts, and no choice depends on them.
@@ -128,6 +131,7 @@ def _area(circuit: Circuit, part: str, style: Style, data: Dataset) -> dict[str,
                 raise SystemExit(f"{circuit.name}: the netlist differs: {difference}")
     return {
         "lut": found.lut6_total,
+        "lut_by_inputs": found.luts,
         "muxf": found.muxf,
         "carry": found.carry,
         "levels": found.levels,
