@@ -6,10 +6,10 @@
 but their tables is optimised, and every entry stays. The peer is Yosys on case statements, as the
 generators of LogicNets and its successors write tables; all others go through the same Yosys:
 `written`, as this Verilog writer splits tables; `compressed`, as CompressedLUT has them;
-`compressed_mapped`, the same mapped by ABC; `ours`, mapped from the best of several forms and paired.
-Multiplexers beside the LUTs (MUXF7 and MUXF8) are counted apart, and LUTs by their inputs: what
-the peer's LUTs of up to five inputs could share of a LUT6 each is not taken off. Each result is equal to the
-tables at every address.
+`compressed_mapped`, the same mapped by ABC; `ours`, mapped from the best of several forms, then
+paired. Multiplexers beside the LUTs (MUXF7 and MUXF8) are counted apart, and LUTs by their inputs:
+what the peer's LUTs of up to five inputs could share of a LUT6 each is not taken off. Each result
+is equal to the tables at every address.
 """
 
 import sys
