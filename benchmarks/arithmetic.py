@@ -32,7 +32,7 @@ def popcount(bits: int) -> Circuit:
     b = Builder(bits, 1)
     wires = b.inputs.bits.reshape(1, -1)
     width = bits.bit_length()
-    op = Sum(wires, np.ones_like(wires), np.zeros(1, np.int64), width)
+    op = Sum(wires, np.ones_like(wires), np.zeros(1, np.int64), width, False)
     b.output("y", b.add(op, width))
     return b.build(f"popcount {bits}")
 
@@ -44,7 +44,7 @@ def table_sum(count: int, bits: int) -> Circuit:
     words = b.add(Lut(b.inputs.bits, pack_tables(codes, bits), "tables"), bits)
     width = (count * ((1 << bits) - 1)).bit_length()
     weights = np.tile(1 << np.arange(bits), count)[None]
-    op = Sum(words.bits.reshape(1, -1), weights, np.zeros(1, np.int64), width)
+    op = Sum(words.bits.reshape(1, -1), weights, np.zeros(1, np.int64), width, False)
     b.output("y", b.add(op, width))
     return b.build(f"{count} tables of {bits} bits")
 
