@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from lutra.bench import record
-from lutra.circuit import Builder, Circuit, Encode, Lut, Sum, evaluate, pack_tables
-from lutra.emit import emit_verilog
+from lutra.circuit import Builder, Circuit, Encode, Lut, Sum, Words, evaluate, pack_tables
+from lutra.emit import Style, emit_verilog
 from lutra.tools import read_netlist, synthesise
 
 SEED = 0
@@ -53,7 +53,8 @@ def thermometer(width: int, count: int) -> Circuit:
     """One word beside so many thresholds."""
     b = Builder(1, width)
     drawn = np.random.default_rng(SEED).choice((1 << width) - 1, count, replace=False) + 1
-    b.output("y", b.add(Encode(b.inputs, np.sort(drawn)[None], thermometer=True), count))
+    made = b.add(Encode(b.inputs, np.sort(drawn)[None], thermometer=True), count)
+    b.output("y", Words(made.bits.reshape(-1, 1)))
     return b.build(f"{count} thresholds of {width} bits")
 
 
@@ -75,7 +76,8 @@ def _measure(circuit: Circuit) -> dict[str, Any]:
     rng, row = np.random.default_rng(SEED), {}
     x = rng.integers(0, 1 << circuit.input_width, (2000, circuit.inputs))
     expected = evaluate(circuit, x)["y"]
-    for kind, style in (("operators", "constants"), ("luts", "luts")):
+    styles: dict[str, Style] = {"operators": "constants", "luts": "luts"}
+    for kind, style in styles.items():
         with tempfile.TemporaryDirectory() as folder:
             rtl = emit_verilog(circuit, Path(folder), style=style)
             found = synthesise(rtl)
