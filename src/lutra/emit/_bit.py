@@ -1,68 +1,28 @@
-"""Bits as functions of others, and the LUTs that drive them: two of up to five inputs share one."""
+"""Bits as functions of expressions, and the LUTs that drive them."""
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
 from lutra.circuit import SHARED_INPUTS
 from lutra.emit._wires import lut, lut_pair
+from lutra.passes import Bit, joint
 
-__all__ = ["Bit", "combine", "drive_all", "drive_pair", "joint", "wire"]
-
-
-class Bit(NamedTuple):
-    """A table, entry a in bit a, of expressions."""
-
-    inputs: tuple[str, ...]
-    table: int
-
-    @property
-    def name(self) -> str | None:
-        """The expression of a bit that needs no LUT."""
-        if not self.inputs:
-            return f"1'b{self.table}"
-        return self.inputs[0] if len(self.inputs) == 1 and self.table == 2 else None
-
-    def drive(self, name: str, output: str) -> str:
-        """Return what assigns the bit to ``output``."""
-        if self.name is not None:
-            return f"assign {output} = {self.name};"
-        digits = max(1, (1 << len(self.inputs)) // 4)
-        return lut(name, output, self.inputs, f"{self.table:0{digits}x}")
-
-    def over(self, inputs: Sequence[str]) -> list[int]:
-        """Return the entries of the same function as a table of more inputs."""
-        places = [inputs.index(name) for name in self.inputs]
-        addresses = (
-            sum((entry >> j & 1) << k for k, j in enumerate(places))
-            for entry in range(1 << len(inputs))
-        )
-        return [self.table >> address & 1 for address in addresses]
+__all__ = ["drive", "drive_all", "drive_pair", "expression"]
 
 
-def wire(name: str) -> Bit:
-    """Return a bit that is there already."""
-    return Bit((name,), 2)
+def expression(bit: Bit[str]) -> str:
+    """Return the expression of a bit that needs no LUT."""
+    return bit.inputs[0] if bit.inputs else f"1'b{bit.table}"
 
 
-def joint(bits: Sequence[Bit]) -> list[str]:
-    """Return the inputs of some bits, each once."""
-    return [*dict.fromkeys(name for bit in bits for name in bit.inputs)]
+def drive(name: str, output: str, bit: Bit[str]) -> str:
+    """Return what assigns a bit to an output."""
+    if bit.bare:
+        return f"assign {output} = {expression(bit)};"
+    digits = max(1, (1 << len(bit.inputs)) // 4)
+    return lut(name, output, bit.inputs, f"{bit.table:0{digits}x}")
 
 
-def combine(function: Callable[[Sequence[int]], int], bits: Sequence[Bit]) -> Bit:
-    """Return the lowest bit of a function of bits, without inputs on which it does not depend."""
-    inputs = joint(bits)
-    values = zip(*(bit.over(inputs) for bit in bits), strict=True)
-    entries = [function(row) & 1 for row in values] if bits else [function(()) & 1]
-    for j in reversed(range(len(inputs))):
-        low, high = ([v for e, v in enumerate(entries) if e >> j & 1 == side] for side in (0, 1))
-        if low == high:
-            entries = low
-            del inputs[j]
-    return Bit(tuple(inputs), sum(value << e for e, value in enumerate(entries)))
-
-
-def drive_pair(name: str, outputs: tuple[str, str], bits: tuple[Bit, Bit]) -> str:
+def drive_pair(name: str, outputs: tuple[str, str], bits: tuple[Bit[str], Bit[str]]) -> str:
     """Return one LUT for two bits that have at most five inputs together."""
     inputs = joint(bits)
     inputs += ["1'b0"] * (SHARED_INPUTS - len(inputs))
@@ -70,16 +30,15 @@ def drive_pair(name: str, outputs: tuple[str, str], bits: tuple[Bit, Bit]) -> st
     return lut_pair(name, outputs, inputs, f"{upper:08x}{lower:08x}")
 
 
-def drive_all(name: str, outputs: Sequence[str], bits: Sequence[Bit]) -> Iterator[str]:
+def drive_all(name: str, outputs: Sequence[str], bits: Sequence[Bit[str]]) -> Iterator[str]:
     """Yield what assigns bits to outputs, two at a time in one LUT where they fit."""
-    driven = [(output, bit) for output, bit in zip(outputs, bits, strict=True)]
-    yield from (bit.drive("", output) for output, bit in driven if bit.name is not None)
-    driven = [(output, bit) for output, bit in driven if bit.name is None]
+    driven = [*zip(outputs, bits, strict=True)]
+    yield from (drive("", output, bit) for output, bit in driven if bit.bare)
+    driven = [(output, bit) for output, bit in driven if not bit.bare]
     while driven:
-        (output, bit), *rest = driven
-        if rest and len(joint((bit, rest[0][1]))) <= SHARED_INPUTS:
-            other, partner = rest.pop(0)
-            yield drive_pair(f"{name}_{len(rest)}", (output, other), (bit, partner))
+        (output, bit), *driven = driven
+        if driven and len(joint((bit, driven[0][1]))) <= SHARED_INPUTS:
+            (other, partner), *driven = driven
+            yield drive_pair(f"{name}_{len(driven)}", (output, other), (bit, partner))
         else:
-            yield bit.drive(f"{name}_{len(rest)}", output)
-        driven = rest
+            yield drive(f"{name}_{len(driven)}", output, bit)

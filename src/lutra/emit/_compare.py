@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from lutra.circuit import LUT_INPUTS, SHARED_INPUTS
-from lutra.emit._bit import Bit, drive_all
+from lutra.emit._bit import drive_all, expression
+from lutra.passes import Bit
 
 __all__ = ["Comparisons", "decision"]
 
@@ -21,7 +22,7 @@ class Comparisons:
     def __init__(self, stem: str) -> None:
         self._stem = stem
         self._known: dict[tuple[tuple[str, ...], int], str] = {}
-        self._driven: list[tuple[str, Bit]] = []
+        self._driven: list[tuple[str, Bit[str]]] = []
 
     def at_least(self, word: Sequence[str], signed: bool, threshold: int) -> str:
         """Return the expression of a comparison.
@@ -52,8 +53,8 @@ class Comparisons:
                     inputs += (self._reaches(word[:low], False, below),)
             table = decision(threshold >> low, end - low, len(inputs) > end - low, last)
             bit = Bit(inputs, table)
-            name = bit.name or f"{self._stem}{len(self._driven)}"
-            if bit.name is None:
+            name = expression(bit) if bit.bare else f"{self._stem}{len(self._driven)}"
+            if not bit.bare:
                 self._driven.append((name, bit))
             self._known[key] = name
         return self._known[key]

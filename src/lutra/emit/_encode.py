@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra.circuit import LUT_INPUTS, Compare, Encode
-from lutra.emit._bit import Bit, drive_all
+from lutra.emit._bit import drive_all
 from lutra.emit._compare import Comparisons, decision
 from lutra.emit._wires import Wires, at_least, concatenate, lut
+from lutra.passes import Bit
 
 __all__ = ["compare", "compare_primitives", "encode", "encode_primitives"]
 
@@ -106,7 +107,7 @@ def encode_primitives(op: Encode, wires: Wires) -> Iterator[str]:
     yield from lines
 
 
-def _looked_up(word: Sequence[str], signed: bool, row: Sequence[int], width: int) -> list[Bit]:
+def _looked_up(word: Sequence[str], signed: bool, row: Sequence[int], width: int) -> list[Bit[str]]:
     """Return the bits of a code as tables of the word."""
     flip = 1 << (len(word) - 1) if signed else 0
     codes = [bisect_right(row, value ^ flip) for value in range(1 << len(word))]

@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from lutra.circuit import LUT_INPUTS, SHARED_INPUTS, Lut
-from lutra.emit._bit import Bit, drive_all
+from lutra.emit._bit import drive_all
 from lutra.emit._wires import Wires, concatenate, lut
+from lutra.passes import Bit
 
 __all__ = ["lut_constants", "lut_primitives"]
 

@@ -7,9 +7,10 @@ from operator import mul
 import numpy as np
 
 from lutra.circuit import LUT_INPUTS, Sum
-from lutra.emit._accumulate import accumulate
-from lutra.emit._bit import Bit, combine, drive_all, joint, wire
+from lutra.emit._bit import drive_all
+from lutra.emit._chain import carry_chain
 from lutra.emit._wires import Wires
+from lutra.passes import Bit, Place, add_up, columns_of_sum, combine, joint, width_of_sum
 
 __all__ = ["sum_expressions", "sum_primitives"]
 
@@ -43,26 +44,39 @@ def _term(name: str, weight: int, width: int) -> str:
 def sum_primitives(op: Sum, wires: Wires) -> Iterator[str]:
     """Yield each sum as LUTs and carry chains."""
     width, read = op.width, np.unique(op.wires[op.weights != 0])
-    bits = dict(zip(read.tolist(), map(wire, wires.bits(read)), strict=True))
+    names = zip(read.tolist(), wires.bits(read), strict=True)
+    bits = {number: Bit((name,), 2) for number, name in names}
     rows = zip(op.wires.tolist(), op.weights.tolist(), op.bias.tolist(), strict=True)
     for i, (row, weights, bias) in enumerate(rows):
         terms = [(bits[bit], w) for bit, w in zip(row, weights, strict=True) if w]
-        needed = _needed_width([weight for _, weight in terms], bias, op.signed)
+        needed = width_of_sum([weight for _, weight in terms], bias, op.signed)
         total = [f"y[{i * width + j}]" for j in range(needed - 1)]
         yield f"wire e{i};"  # the top bit, which repeats where the sum is signed
         total.append(f"e{i}")
-        columns = _columns(terms, bias, needed)
-        inputs = len(joint([bit for bit, _ in terms]))
+        columns = columns_of_sum(terms, bias, needed)
+        inputs = len(joint(bit for bit, _ in terms))
         if inputs < LUT_INPUTS or (inputs == LUT_INPUTS and len(columns[0]) < LUT_INPUTS):
-            yield from drive_all(f"us{i}", total, _lookup(terms, bias, needed))
+            found = _lookup(terms, bias, needed)
         else:
-            yield from accumulate(f"s{i}", columns, total)
+            lines = list[str]()
+            found = add_up(columns, partial(_chained, lines, f"s{i}"))
+            yield from lines
+        yield from drive_all(f"uy{i}", total, found)
         rest = width - needed
         upper = f"{{{rest + 1}{{e{i}}}}}" if op.signed else f"{{{rest + 1}'d0 | e{i}}}"
         yield f"assign y[{(i + 1) * width - 1}:{i * width + needed - 1}] = {upper};"
 
 
-def _lookup(terms: Sequence[tuple[Bit, int]], bias: int, width: int) -> list[Bit]:
+def _chained(
+    lines: list[str], stem: str, places: Sequence[Place[str]], carry: Bit[str]
+) -> list[str]:
+    """Append a carry chain; return its sums and last carry."""
+    name = f"{stem}_{len(lines)}"
+    lines += carry_chain(name, places, carry)
+    return [*(f"{name}_o[{j}]" for j in range(len(places))), f"{name}_c[{len(places) - 1}]"]
+
+
+def _lookup(terms: Sequence[tuple[Bit[str], int]], bias: int, width: int) -> list[Bit[str]]:
     """Return the bits of a sum of at most six inputs as tables of them."""
     weights = [weight for _, weight in terms]
 
@@ -70,24 +84,3 @@ def _lookup(terms: Sequence[tuple[Bit, int]], bias: int, width: int) -> list[Bit
         return (sum(map(mul, weights, values)) + bias) >> j
 
     return [combine(partial(sum_bit, j=j), [bit for bit, _ in terms]) for j in range(width)]
-
-
-def _columns(terms: Sequence[tuple[Bit, int]], bias: int, width: int) -> list[list[Bit]]:
-    """Return the bits of every weight; -b is ~b - 1."""
-    columns: list[list[Bit]] = [[] for _ in range(width)]
-    for bit, weight in terms:
-        if weight < 0:
-            bit, bias = combine(lambda values: 1 - values[0], [bit]), bias + weight
-        for j in range(min(width, abs(weight).bit_length())):
-            if abs(weight) >> j & 1:
-                columns[j].append(bit)
-    for j, column in enumerate(columns):
-        column += [Bit((), 1)] * (bias >> j & 1)
-    return columns
-
-
-def _needed_width(weights: Sequence[int], bias: int, signed: bool) -> int:
-    """Return the width of a sum that needs fewer bits than its word has."""
-    low = bias + sum(weight for weight in weights if weight < 0)
-    high = bias + sum(weight for weight in weights if weight > 0)
-    return max(1, max(high, 0).bit_length() + signed, (~low).bit_length() + 1 if low < 0 else 0)

@@ -1,5 +1,6 @@
 """Circuit -> circuit. No torch here."""
 
+from lutra.passes._adders import Bit, Place, add_up, columns_of_sum, combine, joint, width_of_sum
 from lutra.passes._cares import observe
 from lutra.passes._compress import compress_tables
 from lutra.passes._compress_circuit import compress
@@ -20,10 +21,15 @@ from lutra.passes._unread import without_unread
 __all__ = [
     "BUFFER",
     "INVERTER",
+    "Bit",
     "Compressed",
     "Parts",
+    "Place",
     "Table",
+    "add_up",
     "care_tables",
+    "columns_of_sum",
+    "combine",
     "compress",
     "compress_tables",
     "compressed_neurons",
@@ -31,6 +37,7 @@ __all__ = [
     "estimate_lut6",
     "expand",
     "expanded_tables",
+    "joint",
     "neurons",
     "observe",
     "ordered",
@@ -43,6 +50,7 @@ __all__ = [
     "specialise",
     "split",
     "tables_of",
+    "width_of_sum",
     "with_tables",
     "without_argmax",
     "without_encoder",

@@ -1,19 +1,17 @@
 """Every operation as tables: what a prover of logic can read."""
 
-from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words
-from lutra.passes._tables import BUFFER, INVERTER, Table, tables_of, with_tables
+from lutra.passes._adders import Bit, Place, add_up, columns_of_sum, width_of_sum
+from lutra.passes._tables import BUFFER, Table, tables_of, with_tables
 
 __all__ = ["expand", "expanded_tables"]
 
 _MUX = 0b11100100  # inputs: choice, what it is where that is 0, and where it is 1
 _GREATER = 0b11010100  # inputs: low, high, whether high is greater as far as the bits below go
-_SUM, _CARRY = 0b10010110, 0b11101000  # of three bits
-_HALF_SUM, _HALF_CARRY = 0b0110, 0b1000
+_SUM = 0b0110  # of two bits, without the carry
 
 Bits = Sequence[int]
 
@@ -74,8 +72,7 @@ def _bits(made: _Netlist, op: Op) -> list[int]:
             rows = zip(op.words.bits.tolist(), op.thresholds.tolist(), strict=True)
             return [_reaches(made, word, op.words, of) for word, of in rows]
         case Sum():
-            rows = zip(op.wires.tolist(), op.weights.tolist(), op.bias.tolist(), strict=True)
-            return [bit for row in rows for bit in _sum(made, *row, op.width)]
+            return [bit for row in range(len(op.wires)) for bit in _sum(made, op, row)]
         case Argmax():
             return _argmax(made, op.words.bits.tolist(), op.words.signed)
         case Lut():
@@ -110,24 +107,25 @@ def _count(made: _Netlist, reached: Bits) -> list[int]:
     return [*(_count(made, rest) if rest else []), top]
 
 
-def _sum(made: _Netlist, wires: Bits, weights: Bits, bias: int, width: int) -> list[int]:
-    """Add up modulo ``2**width``, column by column."""
-    columns = [deque[int]() for _ in range(width + 1)]
-    for wire, weight in zip(wires, weights, strict=True):
-        bit, size = wire, abs(weight)
-        if weight < 0:  # -s b = s (1 - b) - s
-            bit, bias = made.add(INVERTER, wire), bias + weight
-        for j in range(width):
-            columns[j].extend([bit] * (size >> j & 1))
-    for j in range(width):
-        columns[j].extend([made.add(1)] * (bias >> j & 1))
-    for column, above in pairwise(columns):
-        while len(column) > 1:
-            pair = len(column) == 2
-            bits = [column.popleft() for _ in range(2 if pair else 3)]
-            column.append(made.add(_HALF_SUM if pair else _SUM, *bits))
-            above.append(made.add(_HALF_CARRY if pair else _CARRY, *bits))
-    return [column[0] if column else made.add(0) for column in columns[:width]]
+def _sum(made: _Netlist, op: Sum, row: int) -> list[int]:
+    """Add up by the chains that the emitter writes."""
+    wires, weights, bias = (of[row].tolist() for of in (op.wires, op.weights, op.bias))
+
+    def drive(bit: Bit[int]) -> int:
+        return bit.inputs[0] if bit.bare and bit.inputs else made.add(bit.table, *bit.inputs)
+
+    def chain(places: Sequence[Place[int]], carry: Bit[int]) -> list[int]:
+        sums, below = list[int](), drive(carry)
+        for bit, carried in places:
+            added = drive(bit)
+            sums.append(made.add(_SUM, added, below))
+            below = made.add(_MUX, added, drive(carried), below)
+        return [*sums, below]
+
+    terms = [(Bit((wire,), 2), weight) for wire, weight in zip(wires, weights, strict=True)]
+    needed = min(op.width, width_of_sum(weights, bias, op.signed))
+    found = [drive(bit) for bit in add_up(columns_of_sum(terms, bias, needed), chain)]
+    return found + [found[-1] if op.signed else made.add(0)] * (op.width - needed)
 
 
 def _argmax(made: _Netlist, words: Sequence[Bits], signed: bool) -> list[int]:
