@@ -8,11 +8,13 @@ from lutra.passes._compressed import Compressed
 from lutra.passes._drop import encoder_words, without_argmax, without_encoder
 from lutra.passes._estimate import estimate_lut6
 from lutra.passes._expand import expand, expanded_tables
+from lutra.passes._logic_depth import logic_depths, register_bits, stage_depth
 from lutra.passes._neurons import care_tables, compressed_neurons, neurons, ordered
 from lutra.passes._pack import pack
 from lutra.passes._parts import Parts, part_names, split
 from lutra.passes._pipeline import pipeline
 from lutra.passes._reachable import reachable
+from lutra.passes._retime import retime
 from lutra.passes._simplify import read_by_others, simplify
 from lutra.passes._specialise import specialise
 from lutra.passes._tables import BUFFER, INVERTER, Table, tables_of, with_tables
@@ -38,6 +40,7 @@ __all__ = [
     "expand",
     "expanded_tables",
     "joint",
+    "logic_depths",
     "neurons",
     "observe",
     "ordered",
@@ -46,9 +49,12 @@ __all__ = [
     "pipeline",
     "reachable",
     "read_by_others",
+    "register_bits",
+    "retime",
     "simplify",
     "specialise",
     "split",
+    "stage_depth",
     "tables_of",
     "width_of_sum",
     "with_tables",

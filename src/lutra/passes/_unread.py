@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words, operands, renumber
 
-__all__ = ["without_unread"]
+__all__ = ["take_rows", "without_unread"]
 
 Ints = NDArray[np.int64]
 
@@ -27,7 +27,7 @@ def without_unread(circuit: Circuit) -> Circuit:
         bits = np.arange(start, start + op.size).reshape(-1, max(1, op.size // max(1, _rows(op))))
         rows = np.flatnonzero(read[bits].any(axis=1))
         if len(rows):
-            part = op if len(rows) == _rows(op) else _part(op, rows)
+            part = op if len(rows) == _rows(op) else take_rows(op, rows)
             read[operands(part)] = True
             kept.append((number, part, bits[rows].reshape(-1)))
     kept.reverse()
@@ -52,7 +52,7 @@ def _rows(op: Op) -> int:
     return len(op.wires) if isinstance(op, Lut | Sum) else op.words.count
 
 
-def _part(op: Op, rows: Ints) -> Op:
+def take_rows(op: Op, rows: Ints) -> Op:
     match op:
         case Lut():
             whole = op.code is None or op.code.width == op.outputs

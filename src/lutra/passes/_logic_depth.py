@@ -1,0 +1,145 @@
+"""LUT levels between registers: what operations count, and what a circuit's stages come to."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.circuit import (
+    ADDED_INPUTS,
+    LUT_INPUTS,
+    Argmax,
+    Circuit,
+    Compare,
+    Encode,
+    Lut,
+    Op,
+    Sum,
+    operands,
+)
+
+__all__ = ["logic_depths", "register_bits", "stage_depth"]
+
+
+def logic_depths(circuit: Circuit) -> tuple[int, ...]:
+    """Return how many LUTs stand behind one another in each operation, at most.
+
+    This follows ``lutra.emit`` in style ``luts``; multiplexers beside the LUTs and carries count
+    nothing, as in `lutra.tools.Synthesis.levels`. Sums count rounds of six bits to a number and a
+    last addition, or where they may look tables up themselves, an addition after the other;
+    binary encoders decide a bit after the other; the argmax compares and selects in pairs.
+    """
+    small = [
+        isinstance(op, Lut) and op.fan_in <= ADDED_INPUTS and op.outputs > 1 for op in circuit.ops
+    ]
+    chained = np.array([*small, False])  # the last entry stands for the inputs
+    return tuple(
+        _levels(op, bool(chained[circuit.sources(operands(op))].any())) for op in circuit.ops
+    )
+
+
+def stage_depth(circuit: Circuit) -> int:
+    """Return the most LUT levels between registers, ports included, by `logic_depths`."""
+    depth = np.zeros(circuit.bits, np.int64)
+    stages = np.full(circuit.bits, -1)
+    places = zip(circuit.ops, circuit.starts, circuit.stages, logic_depths(circuit), strict=True)
+    for op, start, stage, levels in places:
+        wires = op.wires if isinstance(op, Lut) else operands(op)[None]
+        before = np.where(stages[wires] == stage, depth[wires], 0).max(axis=1, initial=0)
+        end = start + op.size
+        depth[start:end] = levels + np.repeat(before, op.size // max(1, len(wires)))
+        stages[start:end] = stage
+    return int(depth.max(initial=0))
+
+
+def register_bits(circuit: Circuit) -> int:
+    """Return the flip-flops between stages; those at the ports are the emitter's business."""
+    last = np.zeros(circuit.bits, np.int64)
+    for op, stage in zip(circuit.ops, circuit.stages, strict=True):
+        read = operands(op)
+        last[read] = np.maximum(last[read], stage)
+    for output in circuit.outputs:
+        last[output.words.bits] = max(circuit.stages, default=0)
+    sizes = [circuit.input_bits, *(op.size for op in circuit.ops)]
+    return int(np.maximum(last - np.repeat([0, *circuit.stages], sizes), 0).sum())
+
+
+def _levels(op: Op, chained: bool) -> int:
+    if not op.size:
+        return 0
+    match op:
+        case Lut():
+            return _lookup(op.table, op.fan_in)
+        case Sum():
+            return _sum(op, chained)
+        case Compare():
+            return _comparison(op.words.width, 0)
+        case Encode():
+            width, bits = op.words.width, op.code_width
+            if op.thermometer:
+                return _comparison(width, 0)
+            if width <= LUT_INPUTS:
+                return 1
+            return sum(_comparison(width, upper) for upper in range(bits))
+        case Argmax():
+            return 3 * (op.words.count - 1).bit_length()
+
+
+def _lookup(table: NDArray[np.uint8], fan_in: int) -> int:
+    """Count the LUTs of a tree: parts of six inputs, and choices that no multiplexer can make.
+
+    MUXF7 takes two LUTs and MUXF8 two MUXF7; equal parts need no choice.
+    """
+    if fan_in <= LUT_INPUTS:
+        return int(fan_in > 0)
+    values = table.reshape(-1, table.shape[-1]).view(np.uint64)
+    same = np.unique(values, return_inverse=True)[1].reshape(values.shape)
+    kind = np.where((values == 0) | (values == ~np.uint64(0)), -1, 0)  # -1: constant
+    depth = kind + 1
+    for selects in _selects(fan_in):
+        same, kind, depth = (of.reshape(len(of), -1, 1 << selects) for of in (same, kind, depth))
+        first, alike = kind[..., 0], (kind == kind[..., :1]).all(axis=2)
+        free = alike & (first >= 0) & (first < 2) & (selects == 1)
+        equal = (same == same[..., :1]).all(axis=2)
+        kind = np.where(equal, first, np.where(free, first + 1, 0))
+        depth = depth.max(axis=2) + ~(equal | free)
+        flat = np.unique(same.reshape(-1, 1 << selects), axis=0, return_inverse=True)[1]
+        same = flat.reshape(kind.shape)
+    return int(depth.max())
+
+
+def _selects(fan_in: int) -> list[int]:
+    """Return how many address bits choose at each step, the lowest first."""
+    found: list[int] = []
+    while fan_in > LUT_INPUTS:
+        found.insert(0, 2 if fan_in % 4 == 2 else 1)
+        fan_in -= found[0]
+    return found
+
+
+def _comparison(width: int, upper: int) -> int:
+    """Count the LUTs that compare a word with one of 2**upper constants, some bits at a time."""
+    split = max(upper - 4, 0)  # halves the constants until their choice fits a LUT
+    own = LUT_INPUTS - min(upper, 4)
+    return 1 + split + max(-(-(width - own) // (own - 1)), 0)
+
+
+def _sum(op: Sum, chained: bool) -> int:
+    size = np.abs(op.weights)
+    constant = op.bias + np.minimum(op.weights, 0).sum(axis=1)
+    places = range(op.width)
+    heights = np.stack([(size >> j & 1).sum(axis=1) + (constant >> j & 1) for j in places], axis=1)
+    if chained:
+        highest = int(heights.max())
+        return highest + highest.bit_length()
+    used = [len(np.unique(row[of != 0])) for row, of in zip(op.wires, op.weights, strict=True)]
+    if max(used) <= LUT_INPUTS:
+        return int(max(used) > 0)
+    levels = 2  # the last addition, of two numbers, and what a tool makes of its constants
+    while heights.max() > 2:
+        full, rest = np.divmod(heights, LUT_INPUTS)
+        loose = np.where(rest < 3, rest, 0)
+        counted = [full + (rest >= 3), full + (rest >= 3), full + (rest > 3)]
+        heights = loose.copy()
+        for k, made in enumerate(counted[: op.width]):
+            heights[:, k:] += made[:, : op.width - k]
+        levels += 1
+    return levels
