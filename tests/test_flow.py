@@ -164,6 +164,9 @@ def test_seeds_write_one_accuracy_row(finished: Path) -> None:
     assert row["test_mean"] == pytest.approx(np.mean(tests))
     best = best_run(runs)
     assert [run.synthesis is not None for run in runs] == [run is best for run in runs]
+    assert best.synthesis is not None and best.verify is not None
+    assert best.synthesis.latency_cycles == best.verify.latency_cycles
+    assert best.synthesis.timing is not None
     assert all(run.verify is not None and run.verify.exact for run in runs)
     assert row["lut6_model"] == 240 and row["lut6_core"] > 0
 

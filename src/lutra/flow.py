@@ -240,6 +240,7 @@ class Run:
         self._record(
             synthesis=Synthesis(
                 tool=f"{yosys.name} {yosys.version}",
+                latency_cycles=found.latency,
                 total=_area("total", found.total),
                 parts=tuple(_area(name, part) for name, part in named.items() if part),
                 levels=tuple(_area(level.top, level) for level in found.levels),

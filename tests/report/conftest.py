@@ -83,6 +83,7 @@ def result() -> RunResult:
         ),
         synthesis=Synthesis(
             tool="Yosys 0.60",
+            latency_cycles=2,
             total=area("total", 6012, 723),
             parts=(
                 area("encoder", 905), area("core", 4980), area("head", 30), area("argmax", 104),

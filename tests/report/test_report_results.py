@@ -1,5 +1,6 @@
 import dataclasses
 import io
+import json
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from lutra.report import (
     circuit_figures,
     load_result,
     published,
+    render_html,
     save_result,
     show,
     write_html,
@@ -85,6 +87,30 @@ def test_a_missed_budget_is_said(result):
     console = Console(file=io.StringIO(), width=200)
     show(result.model_copy(update={"train": train}), console)
     assert "612 of a budget of 600, missed" in console.file.getvalue()
+
+
+def test_timing_is_an_estimate_and_old_records_have_none(result, tmp_path):
+    def text(shown):
+        console = Console(file=io.StringIO(), width=200)
+        show(shown, console)
+        return console.file.getvalue()
+
+    timing = result.synthesis.timing
+    low, high = timing.period
+    assert timing.kind == "estimate"
+    assert f"{low:.2f} to {high:.2f} ns period" in text(result)
+    assert "timing, estimate" in text(result) and "not calibrated" in text(result)
+    assert "LUT levels per stage" not in text(result)
+    figures = result.circuit.model_copy(update={"stage_depth": 3})
+    assert "LUT levels per stage" in text(result.model_copy(update={"circuit": figures}))
+
+    record = json.loads(save_result(result, tmp_path / "run.json").read_text())
+    del record["synthesis"]["latency_cycles"], record["circuit"]["stage_depth"]
+    (tmp_path / "run.json").write_text(json.dumps(record))
+    old = load_result(tmp_path / "run.json")
+    assert old.synthesis is not None and old.synthesis.timing is None
+    assert "estimate" not in text(old)
+    assert "estimate" not in render_html(old)
 
 
 @pytest.mark.parametrize("missing", [(), PARTS])

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from lutra.circuit import Circuit, statistics
 from lutra.errors import LutraError
 from lutra.files import write_atomic
-from lutra.passes import estimate_lut6
+from lutra.passes import estimate_lut6, stage_depth
+from lutra.tools import Timing, estimate_timing
 
 __all__ = [
     "Accuracy",
@@ -112,6 +113,8 @@ class CircuitFigures(_Record):
     table_bits: Count
     lut6_worst_case: Count
     lut6_estimate: Count | None = None
+    stage_depth: Count | None = None
+    """LUT levels between registers at most; see `lutra.passes.stage_depth`."""
     rows: tuple[CircuitRow, ...]
 
 
@@ -155,10 +158,11 @@ class Synthesis(_Record):
 
     ``total`` is everything but the argmax. ``levels`` has one entry per operation of that
     design, in the circuit's order. Parts and levels are synthesised alone, so they need not sum
-    to the total.
+    to the total. ``latency_cycles`` is that of the total.
     """
 
     tool: str
+    latency_cycles: Count | None = None
     total: Area
     parts: tuple[Area, ...]
     levels: tuple[Area, ...]
@@ -167,6 +171,13 @@ class Synthesis(_Record):
         """Return the LUTs of the named parts together; None where none of them was synthesised."""
         found = [area.lut for area in self.parts if area.name in parts]
         return sum(found) if found else None
+
+    @property
+    def timing(self) -> Timing | None:
+        """What the total's figures let expect, where they are all there."""
+        if self.total.depth is None or self.latency_cycles is None:
+            return None
+        return estimate_timing(self.total.depth, self.latency_cycles, self.total.lut)
 
 
 class RunResult(_Record):
@@ -202,6 +213,7 @@ def circuit_figures(circuit: Circuit) -> CircuitFigures:
         table_bits=found.table_bits,
         lut6_worst_case=found.lut6_worst_case,
         lut6_estimate=round(estimate_lut6(circuit).sum()),
+        stage_depth=stage_depth(circuit),
         rows=tuple(CircuitRow(**vars(row)) for row in found.ops),
     )
 

@@ -49,6 +49,8 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
         if exact.validation is not None:
             yield "validation accuracy before", f"{exact.validation:.2f} %"
     yield "levels", str(circuit.levels) if circuit else missing
+    if circuit and circuit.stage_depth is not None:
+        yield "LUT levels per stage, model", str(circuit.stage_depth)
     yield "LUT6, worst-case model", f"{circuit.lut6_worst_case:,}" if circuit else missing
     if circuit and circuit.lut6_estimate is not None:
         yield "LUT6, estimate of mapping", f"{circuit.lut6_estimate:,}"
@@ -57,6 +59,16 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
         "LUT, flip-flops, no argmax",
         f"{total.lut:,}, {total.ff:,} ({total.kind})" if total else missing,
     )
+    if timing := result.synthesis.timing if result.synthesis else None:
+        figures = (
+            f"{low:,.2f} to {high:,.2f} {unit}"
+            for (low, high), unit in (
+                (timing.period, "ns period"),
+                (timing.latency, "ns latency"),
+                (timing.area_delay, "LUT ns"),
+            )
+        )
+        yield f"timing, {timing.kind}", f"{', '.join(figures)}; not calibrated"
     yield "training", f"{result.train.seconds:,.0f} s" if result.train else missing
     if result.train and result.train.estimated_lut6 is not None and result.train.lut_budget:
         found, budget = result.train.estimated_lut6, result.train.lut_budget

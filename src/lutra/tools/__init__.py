@@ -15,6 +15,7 @@ from lutra.tools.abc import run_abc
 from lutra.tools.mapping import map_luts
 from lutra.tools.netlist import read_netlist
 from lutra.tools.slang import Parsed, parse
+from lutra.tools.timing import Timing, estimate_timing
 from lutra.tools.verilator import lint, run_testbench, simulate
 from lutra.tools.yosys import (
     PartsSynthesis,
@@ -29,9 +30,11 @@ __all__ = [
     "Parsed",
     "PartsSynthesis",
     "Synthesis",
+    "Timing",
     "Tool",
     "ToolStatus",
     "doctor",
+    "estimate_timing",
     "find_abc",
     "find_compiler",
     "find_slang",

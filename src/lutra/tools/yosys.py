@@ -76,9 +76,10 @@ class PartsSynthesis:
     """The parts of a design, each synthesised alone; None where the circuit has no such part.
 
     ``total`` is everything but the argmax, synthesised as one; ``levels`` has one entry per
-    operation of it, in order, by its module's name.
+    operation of it, in order, by its module's name, and ``latency`` its cycles.
     """
 
+    latency: int
     total: Synthesis
     encoder: Synthesis | None
     core: Synthesis | None
@@ -155,6 +156,7 @@ def synthesise_parts(
     flat = {name: _figures(rtl.top, results[name]) for name, rtl in rtls.items()}
     modules = [file.stem for file in whole.files[:-1]] if levels else []
     return PartsSynthesis(
+        whole.latency,
         flat["total"],
         flat.get("encoder"),
         flat["total"] if plain and parts["core"] else flat.get("core"),  # the same, then
