@@ -16,6 +16,7 @@ import pytest
 from lutra import cli, flow
 from lutra.circuit import Circuit, Lut, evaluate, load
 from lutra.errors import VerifyError
+from lutra.passes import logic_depths, stage_depth
 from lutra.report import load_result
 from lutra.results import best_run
 
@@ -108,6 +109,31 @@ def test_a_smaller_circuit_is_the_same_function(
     assert set(second.stages) == set(first.stages) and second.bits < first.bits
     rows = small().train.x
     assert np.array_equal(evaluate(first, rows)["scores"], evaluate(second, rows)["scores"])
+
+
+@pytest.mark.parametrize("area", ["plain", "map"])
+def test_registers_by_logic_depth(
+    area: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    shutil.copytree(finished / "runs", tmp_path / "runs")
+    hardware = {"register_every": 0, "logic_depth": 2}
+    content = {**TINY, "optimise": {"area": area}, "hardware": hardware}
+    (tmp_path / "tiny.toml").write_text(toml(content))
+    assert command(tmp_path, monkeypatch, "compile", "tiny.toml") == 0
+    assert command(tmp_path, monkeypatch, "verify", "tiny.toml") == 0
+    folder = tmp_path / "runs/tiny/seed0"
+    found, circuit = load_result(folder / "result.json"), load(folder / "circuit.safetensors")
+    assert found.accuracy == load_result(finished / "runs/tiny/seed0/result.json").accuracy
+    assert found.verify is not None and found.verify.exact
+    assert found.verify.latency_cycles == max(circuit.stages) + 1  # and the output register
+    assert found.circuit is not None
+    assert found.circuit.stage_depth == max(2, *logic_depths(circuit)) == stage_depth(circuit)
+    # Another depth is another circuit, of the same training.
+    (tmp_path / "tiny.toml").write_text(toml({**content, "hardware": {"register_every": 0}}))
+    capsys.readouterr()
+    assert command(tmp_path, monkeypatch, "verify", "tiny.toml") == 1
+    assert "run `lutra compile` first" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_test_row_that_optimisation_changed_ends_the_run(

@@ -199,6 +199,12 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
         ({"mapping": {"lambda1": 1e300}}, "mapping.lambda1: .*less than or equal to"),
         ({"mapping": {"start": "local"}}, "mapping.start = 'local' is for mapping.method"),
         ({"optimise": {"dont_cares": "test"}}, "optimise.dont_cares: .*'train'"),
+        ({"hardware": {"logic_depth": 2}}, "hardware: .*logic_depth .*set register_every = 0"),
+        (
+            {"hardware": {"logic_depth": 2, "register_every": 0, "register_sums": True}},
+            "leave register_encoder and register_sums out",
+        ),
+        ({"hardware": {"logic_depth": -1}}, "hardware.logic_depth: .*greater than or equal to 0"),
     ],
 )
 def test_a_bad_recipe_is_one_clear_error(
@@ -254,6 +260,15 @@ def test_what_means_nothing_to_a_forest_is_refused(change: dict[str, Any], messa
     content = {key: {**FOREST.get(key, {}), **value} for key, value in change.items()}
     with pytest.raises(RecipeError, match=f"forest.toml: .*{message}"):
         parse_recipe({**FOREST, **content}, "forest.toml")
+
+
+def test_a_circuit_depends_on_its_registers(tiny_content: dict[str, Any]) -> None:
+    found = [
+        parse_recipe({**tiny_content, "hardware": {"register_every": 0, "logic_depth": depth}}, "")
+        for depth in (0, 1, 2)
+    ]
+    assert len({recipe.circuit_digest for recipe in found}) == 3
+    assert len({recipe.digest for recipe in found}) == 1
 
 
 def test_training_a_forest_depends_on_what_is_trained_alone(tmp_path: Path) -> None:

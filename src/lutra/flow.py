@@ -21,7 +21,15 @@ from lutra.data import load as load_data
 from lutra.emit import emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, ToolError, VerifyError
 from lutra.files import exclusive
-from lutra.passes import encoder_words, observe, pipeline, simplify, specialise, without_unread
+from lutra.passes import (
+    encoder_words,
+    observe,
+    pipeline,
+    retime,
+    simplify,
+    specialise,
+    without_unread,
+)
 from lutra.provenance import commit, cpu, packages
 from lutra.recipe import OptimiseConfig, Recipe, load_recipe
 from lutra.report import (
@@ -117,7 +125,7 @@ class Run:
         circuit = pipeline(
             circuit, hardware.register_every, hardware.register_encoder, hardware.register_sums
         )
-        if optimise != OptimiseConfig():
+        if optimise != OptimiseConfig() or hardware.logic_depth:
             circuit = self._optimised(circuit)
         before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
         save(circuit, self.circuit_path)
@@ -159,6 +167,8 @@ class Run:
             found = without_unread(specialise(circuit, observe(circuit, rows)))
         if optimise.area == "simplify":
             found = simplify(found)
+        if self.recipe.hardware.logic_depth:
+            found = retime(found, self.recipe.hardware.logic_depth)
         difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
         if difference is not None:
             raise VerifyError(

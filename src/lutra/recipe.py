@@ -197,6 +197,10 @@ class HardwareConfig(_Section):
 
     register_every: Annotated[int, Field(ge=0, le=1000)] = 1
     """Registers after every so many table levels; 0 for none."""
+    logic_depth: Annotated[int, Field(ge=0, le=100)] = 0
+    """Registers after at most so many LUT levels of the optimised circuit, as few as that takes,
+    see `lutra.passes.retime`; 0 leaves them where ``register_every`` and the keys below put them,
+    which have to be off else."""
     register_encoder: bool = False
     """Registers behind the encoder."""
     register_sums: bool = False
@@ -207,6 +211,17 @@ class HardwareConfig(_Section):
     """Take raw words; without it the codes, as every published LUT count assumes."""
     argmax: bool = True
     """Give the class beside the scores."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "HardwareConfig":
+        if self.logic_depth and (
+            self.register_every or self.register_encoder or self.register_sums
+        ):
+            raise ValueError(
+                "logic_depth places all registers itself: set register_every = 0 and leave "
+                "register_encoder and register_sums out"
+            )
+        return self
 
 
 class PublishedConfig(_Section):

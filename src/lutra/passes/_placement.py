@@ -38,8 +38,8 @@ def place(nodes: Sequence[Node], leaving: Sequence[int], depth: int) -> list[int
     retiming (Leiserson and Saxe, Algorithmica 1991), a function that is convex in the discrete
     sense (L-natural, Murota): from the earliest placement on, the set of nodes that saves the most
     registers by moving one stage on is a minimum cut, and where none saves any, no placement is
-    better. There are fewer cuts than stages, each in a network of as many edges as there are reads,
-    times ``depth``.
+    better. There are at most as many cuts as stages, each in a network of as many edges as there
+    are reads, times ``depth``.
     """
     search = _Search(nodes, leaving, depth)
     while search.delay():
