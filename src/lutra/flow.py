@@ -24,6 +24,7 @@ from lutra.files import exclusive
 from lutra.passes import (
     encoder_words,
     observe,
+    pack,
     pipeline,
     retime,
     simplify,
@@ -169,6 +170,8 @@ class Run:
             found = simplify(found)
         if self.recipe.hardware.logic_depth:
             found = retime(found, self.recipe.hardware.logic_depth)
+        if optimise.area != "plain":
+            found = pack(found)
         difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
         if difference is not None:
             raise VerifyError(

@@ -78,21 +78,6 @@ def test_the_class_decision(tmp_path: Path) -> None:
         assert found is not None and found.levels <= logic_depths(circuit)[0]
 
 
-def test_sums_that_look_tables_up_themselves(tmp_path: Path) -> None:
-    r = np.random.default_rng(1)
-    count = 8
-    b = Builder(8, 1)
-    wires = np.stack([r.permutation(8)[:5] for _ in range(count)])
-    bits = b.add(Lut(wires, pack_tables(r.integers(0, 16, (count, 32)), 4)), 4).bits
-    weights = np.tile(1 << np.arange(4), count)[None]
-    width = int(weights.sum()).bit_length()
-    add = Sum(bits.reshape(1, -1), weights, np.zeros(1, np.int64), width, False)
-    b.output("y", b.add(add, width))
-    circuit = b.build("chained")
-    found = synthesise_parts(circuit, tmp_path, levels=False).total
-    assert found.levels <= sum(logic_depths(circuit))
-
-
 def test_nothing_counts_nothing() -> None:
     none = np.zeros((0, 3), np.int64)
     empty = Sum(none, none, np.zeros(0, np.int64), 2, False)

@@ -109,7 +109,7 @@ def test_timing_is_an_estimate_and_old_records_have_none(result, tmp_path):
     (tmp_path / "run.json").write_text(json.dumps(record))
     old = load_result(tmp_path / "run.json")
     assert old.synthesis is not None and old.synthesis.timing is None
-    assert "estimate" not in text(old)
+    assert "period" not in text(old)
     assert "estimate" not in render_html(old)
 
 

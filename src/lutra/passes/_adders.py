@@ -7,6 +7,7 @@ what provers read come from the one plan, so that they have their inner bits in 
 """
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from functools import cache, lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
 from lutra.circuit import SHARED_INPUTS
@@ -54,9 +55,19 @@ def joint(bits: Iterable[Bit[Wire]]) -> list[Wire]:
 def combine(function: Callable[[Sequence[int]], int], bits: Sequence[Bit[Wire]]) -> Bit[Wire]:
     """Return the lowest bit of a function of bits, without inputs on which it does not depend."""
     inputs = joint(bits)
+    shapes = (Bit(tuple(map(inputs.index, bit.inputs)), bit.table) for bit in bits)
+    places, table = _combined(function, len(inputs), tuple(shapes))
+    return Bit(tuple(inputs[place] for place in places), table)
+
+
+@lru_cache(4096)  # sums combine a few shapes over and over
+def _combined(
+    function: Callable[[Sequence[int]], int], size: int, bits: tuple[Bit[int], ...]
+) -> Bit[int]:
+    inputs = [*range(size)]
     values = zip(*(bit.over(inputs) for bit in bits), strict=True)
     entries = [function(row) & 1 for row in values] if bits else [function(()) & 1]
-    for j in reversed(range(len(inputs))):
+    for j in reversed(range(size)):
         low, high = ([v for e, v in enumerate(entries) if e >> j & 1 == side] for side in (0, 1))
         if low == high:
             entries = low
@@ -71,7 +82,7 @@ def columns_of_sum(
     columns: list[list[Bit[Wire]]] = [[] for _ in range(width)]
     for bit, weight in terms:
         if weight < 0:
-            bit, bias = combine(lambda values: 1 - values[0], [bit]), bias + weight
+            bit, bias = combine(_inverse, [bit]), bias + weight
         for j in range(min(width, abs(weight).bit_length())):
             if abs(weight) >> j & 1:
                 columns[j].append(bit)
@@ -186,14 +197,24 @@ class _Columns(Generic[Wire]):
             return [_added(bits.pop(0), bits.pop(0) if bits else _ZERO)]
         lower = bits[: _MANY - 1]
         del bits[: _MANY - 1]
-        count = len(lower)
+        both = [*lower, *upper]
+        above_place = combine(_rest(len(lower)), both), combine(_carried(len(lower)), both)
+        return [_added(*lower, last), above_place]
 
-        def rest(values: Sequence[int]) -> int:
-            """Return the two's in the lower bits, and the upper one: 0 to 2."""
-            return sum(values[:count]) // 2 + sum(values[count:])
 
-        carried = combine(lambda values: rest(values) >> 1, [*lower, *upper])
-        return [_added(*lower, last), (combine(rest, [*lower, *upper]), carried)]
+@cache
+def _rest(count: int) -> Callable[[Sequence[int]], int]:
+    """Return how many two's are in ``count`` bits, and the bits after them: 0 to 2."""
+    return lambda values: sum(values[:count]) // 2 + sum(values[count:])
+
+
+@cache
+def _carried(count: int) -> Callable[[Sequence[int]], int]:
+    return lambda values: _rest(count)(values) >> 1
+
+
+def _inverse(values: Sequence[int]) -> int:
+    return 1 - values[0]
 
 
 def _added(*bits: Bit[Wire]) -> Place[Wire]:

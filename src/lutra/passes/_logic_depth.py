@@ -1,20 +1,12 @@
 """LUT levels between registers: what operations count, and what a circuit's stages come to."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import (
-    ADDED_INPUTS,
-    LUT_INPUTS,
-    Argmax,
-    Circuit,
-    Compare,
-    Encode,
-    Lut,
-    Op,
-    Sum,
-    operands,
-)
+from lutra.circuit import LUT_INPUTS, Argmax, Circuit, Compare, Encode, Lut, Op, Sum, operands
+from lutra.passes._adders import Bit, Place, add_up, columns_of_sum, joint, width_of_sum
 
 __all__ = ["logic_depths", "register_bits", "stage_depth"]
 
@@ -23,17 +15,10 @@ def logic_depths(circuit: Circuit) -> tuple[int, ...]:
     """Return how many LUTs stand behind one another in each operation, at most.
 
     This follows ``lutra.emit`` in style ``luts``; multiplexers beside the LUTs and carries count
-    nothing, as in `lutra.tools.Synthesis.levels`. Sums count rounds of six bits to a number and a
-    last addition, or where they may look tables up themselves, an addition after the other;
-    binary encoders decide a bit after the other; the argmax compares and selects in pairs.
+    nothing, as in `lutra.tools.Synthesis.levels`. Binary encoders decide a bit after the other;
+    the argmax compares and selects in pairs.
     """
-    small = [
-        isinstance(op, Lut) and op.fan_in <= ADDED_INPUTS and op.outputs > 1 for op in circuit.ops
-    ]
-    chained = np.array([*small, False])  # the last entry stands for the inputs
-    return tuple(
-        _levels(op, bool(chained[circuit.sources(operands(op))].any())) for op in circuit.ops
-    )
+    return tuple(map(_levels, circuit.ops))
 
 
 def stage_depth(circuit: Circuit) -> int:
@@ -62,14 +47,14 @@ def register_bits(circuit: Circuit) -> int:
     return int(np.maximum(last - np.repeat([0, *circuit.stages], sizes), 0).sum())
 
 
-def _levels(op: Op, chained: bool) -> int:
+def _levels(op: Op) -> int:
     if not op.size:
         return 0
     match op:
         case Lut():
             return _lookup(op.table, op.fan_in)
         case Sum():
-            return _sum(op, chained)
+            return max(_sum(op, row) for row in range(len(op.wires)))
         case Compare():
             return _comparison(op.words.width, 0)
         case Encode():
@@ -122,24 +107,29 @@ def _comparison(width: int, upper: int) -> int:
     return 1 + split + max(-(-(width - own) // (own - 1)), 0)
 
 
-def _sum(op: Sum, chained: bool) -> int:
-    size = np.abs(op.weights)
-    constant = op.bias + np.minimum(op.weights, 0).sum(axis=1)
-    places = range(op.width)
-    heights = np.stack([(size >> j & 1).sum(axis=1) + (constant >> j & 1) for j in places], axis=1)
-    if chained:
-        highest = int(heights.max())
-        return highest + highest.bit_length()
-    used = [len(np.unique(row[of != 0])) for row, of in zip(op.wires, op.weights, strict=True)]
-    if max(used) <= LUT_INPUTS:
-        return int(max(used) > 0)
-    levels = 2  # the last addition, of two numbers, and what a tool makes of its constants
-    while heights.max() > 2:
-        full, rest = np.divmod(heights, LUT_INPUTS)
-        loose = np.where(rest < 3, rest, 0)
-        counted = [full + (rest >= 3), full + (rest >= 3), full + (rest > 3)]
-        heights = loose.copy()
-        for k, made in enumerate(counted[: op.width]):
-            heights[:, k:] += made[:, : op.width - k]
-        levels += 1
-    return levels
+def _sum(op: Sum, row: int) -> int:
+    """Count along the chains of one sum."""
+    weights, bias = op.weights[row].tolist(), int(op.bias[row])
+    terms = [
+        (Bit((wire,), 2), weight)
+        for wire, weight in zip(op.wires[row].tolist(), weights, strict=True)
+        if weight
+    ]
+    before = dict.fromkeys(joint(bit for bit, _ in terms), 0)  # LUTs before each wire
+    if len(before) < LUT_INPUTS:
+        return int(bool(before))
+
+    def levels(bit: Bit[int]) -> int:
+        return (not bit.bare) + max((before[wire] for wire in bit.inputs), default=0)
+
+    def chain(places: Sequence[Place[int]], carry: Bit[int]) -> list[int]:
+        made, below = list[int](), levels(carry)
+        for added, carried in places:
+            made.append(-len(before) - 1)
+            below = before[made[-1]] = max(below, levels(added), levels(carried), 1)
+        made.append(-len(before) - 1)
+        before[made[-1]] = below
+        return made
+
+    columns = columns_of_sum(terms, bias, width_of_sum(weights, bias, op.signed))
+    return max(map(levels, add_up(columns, chain)), default=0)

@@ -33,10 +33,6 @@ def retime(circuit: Circuit, depth: int) -> Circuit:
     ------
     ValueError
         ``depth`` is less than 1.
-
-    Notes
-    -----
-    Tables that a sum looks up itself must be in its stage, so that a small depth costs LUTs there.
     """
     if depth < 1:
         raise ValueError(f"{depth} LUT levels between registers; expected 1 or more")

@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from lutra.errors import ToolError
@@ -69,18 +70,30 @@ def _depth(cells: list[Mapping[str, Any]]) -> int:
     """Return the most LUTs on a path; multiplexers and carries count nothing."""
     driver: dict[int, int] = {}
     inputs: list[list[int]] = []
-    cost = []
-    for number, cell in enumerate(cells):
+    cost: list[int] = []
+    carried = count(-1, -1)  # nets between the places of carry chains
+    for cell in cells:
+        kind, pins = cell["type"], cell["connections"]
+        directions = cell["port_directions"]
+        if kind in _CARRIES:
+            below = [bit for pin in ("CI", "CYINIT", "CI_TOP") for bit in pins.get(pin, ())]
+            for place, data in enumerate(zip(pins["S"], pins["DI"], strict=True)):
+                above = next(carried)
+                made = [above, *(pins[pin][place] for pin in ("O", "CO") if pin in pins)]
+                driver |= dict.fromkeys(made, len(inputs))
+                inputs.append([bit for bit in (*below, *data) if isinstance(bit, int)])
+                cost.append(0)
+                below = [above]
+            continue
         read: list[int] = []
-        kind = cell["type"]
-        for port, bits in cell["connections"].items():
-            if cell["port_directions"][port] == "input":
+        for port, bits in pins.items():
+            if directions[port] == "input":
                 read += [bit for bit in bits if isinstance(bit, int)]
             elif kind not in _REGISTERS:
-                driver |= {bit: number for bit in bits}
+                driver |= dict.fromkeys(bits, len(inputs))
         inputs.append([] if kind in _REGISTERS else read)
         cost.append(int(kind == "INV" or bool(_LUT.fullmatch(kind))))
-    users: list[list[int]] = [[] for _ in cells]
+    users: list[list[int]] = [[] for _ in inputs]
     waiting = []
     for number, read in enumerate(inputs):
         drivers = {driver[bit] for bit in read if bit in driver}
@@ -95,6 +108,6 @@ def _depth(cells: list[Mapping[str, Any]]) -> int:
             waiting[user] -= 1
             if not waiting[user]:
                 ready.append(user)
-    if len(ready) < len(cells):
+    if len(ready) < len(inputs):
         raise ToolError("the netlist has a combinational loop")
     return max(depth, default=0)
