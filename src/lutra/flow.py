@@ -163,7 +163,8 @@ class Run:
         rows = getattr(self.data, part).x
         found = circuit
         if optimise.area == "map":
-            found = map_luts(circuit, optimise.rounds, rows if part == "train" else None)
+            read = rows if part == "train" else None
+            found = map_luts(circuit, optimise.rounds, read, objective=optimise.objective)
         elif part == "train":
             found = without_unread(specialise(circuit, observe(circuit, rows)))
         if optimise.area == "simplify":

@@ -188,6 +188,9 @@ class OptimiseConfig(_Section):
     """Exact optimisation: none; simpler and fewer tables; or these mapped to LUT6 by ABC."""
     rounds: Annotated[int, Field(ge=1, le=100)] = 2
     """How often ``map`` maps every neuron from each of its forms."""
+    objective: Literal["area", "delay"] = "area"
+    """Which result ``map`` keeps of each neuron: the one of the fewest LUTs, or of the fewest
+    levels."""
     prove: bool = True
     """Whether ABC proves the mapped circuit equal for all inputs; it may take minutes."""
 

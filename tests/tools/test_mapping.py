@@ -5,7 +5,7 @@ from hypothesis import HealthCheck, given, settings
 from lutra.circuit import LUT_INPUTS, Builder, Circuit, Lut, evaluate, pack_tables
 from lutra.emit import blif
 from lutra.errors import ToolError
-from lutra.passes import Table, pipeline, tables_of
+from lutra.passes import Table, pipeline, stage_depth, tables_of
 from lutra.tools import map_luts, run_abc
 from lutra.tools._blif import read_blif
 
@@ -47,6 +47,14 @@ def test_neurons_become_fewer_luts_than_their_multiplexers(every: int) -> None:
     tables = tables_of(found)
     assert len(tables) < 32 * 40  # of 32 bits; four-way multiplexers alone would make 85 each
     assert map_luts(circuit, rounds=2).bits == found.bits
+
+
+def test_what_is_mapped_for_delay_is_less_deep_and_larger() -> None:
+    circuit = neurons(0)
+    small, fast = (map_luts(circuit, objective=objective) for objective in ("area", "delay"))
+    assert same_outputs(circuit, fast, 2000)
+    assert stage_depth(fast) < stage_depth(small)
+    assert len(tables_of(small)) < len(tables_of(fast))
 
 
 def test_a_netlist_comes_back_as_it_went() -> None:

@@ -12,7 +12,7 @@ from lutra.tools._find import (
 )
 from lutra.tools._run import Completed, run
 from lutra.tools.abc import run_abc
-from lutra.tools.mapping import map_luts
+from lutra.tools.mapping import Objective, map_luts
 from lutra.tools.netlist import read_netlist
 from lutra.tools.slang import Parsed, parse
 from lutra.tools.timing import Timing, estimate_timing
@@ -27,6 +27,7 @@ from lutra.tools.yosys import (
 
 __all__ = [
     "Completed",
+    "Objective",
     "Parsed",
     "PartsSynthesis",
     "Synthesis",

@@ -4,7 +4,8 @@ import os
 from collections import ChainMap
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from graphlib import TopologicalSorter
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,15 +29,17 @@ from lutra.passes import (
 from lutra.tools._blif import read_blif
 from lutra.tools.abc import run_abc
 
-__all__ = ["map_luts"]
+__all__ = ["Objective", "map_luts"]
 
-_COVER = "strash; if -K 6 -C 32 -F 4 -A 6 -a; mfs2 -a -e"
-"""Cover with LUTs, then take away those that the others can do without."""
+_COVER = "strash; if -K 6 -C 32 -F 4 -A 6; mfs2 -e"
+"""Cover with LUTs, then take away those that the others can do without; none gets any deeper."""
 _TRUTH = "strash; &get -n; &ttopt -I {} -O {} -X 20; &put"
 """Begin from trees of multiplexers whose order of inputs is searched for."""
-_REDUNDANT = "mfs2 -a -e"
+_REDUNDANT = "mfs2 -e"
 
 Tables = dict[int, Table]
+Functions = dict[int, tuple[tuple[int, ...], int]]
+Objective = Literal["area", "delay"]
 
 
 def map_luts(
@@ -44,12 +47,13 @@ def map_luts(
     rounds: int = 1,
     rows: NDArray[np.integer] | None = None,
     timeout: float = 3600,
+    objective: Objective = "area",
 ) -> Circuit:
     """Return a circuit that does the same with tables of six inputs at most, as few as are found.
 
     The circuit is simplified, and its tables use that some of their entries are read by no input
     (`lutra.passes.reachable`); then the tables of each neuron are mapped apart, from several
-    forms, each round from the result of the one before, and the smallest result is kept; then each
+    forms, each round from the result of the one before, and the best result is kept; then each
     stage as a whole is freed from tables that it can do without. Every bit that leaves a stage is
     the same function of the inputs as before.
 
@@ -64,6 +68,8 @@ def map_luts(
         the same: entries that none of them reads are don't-cares.
     timeout
         Seconds, for each of the two steps.
+    objective
+        Of a neuron's results, the one of the fewest LUTs, or of the fewest levels.
 
     Raises
     ------
@@ -86,8 +92,9 @@ def map_luts(
                 starts.append((of, _TRUTH.format(inputs, len(of))))
         jobs.append(_Job(part, list(part), starts))
     tables |= special  # those of up to six inputs
-    tables = _replace(circuit, tables, jobs, _COVER, rounds, timeout)
-    tables = _replace(circuit, tables, _stages(circuit, tables), _REDUNDANT, 2, timeout)
+    tables = _replace(circuit, tables, jobs, _COVER, rounds, timeout, objective)
+    jobs = _stages(circuit, tables)
+    tables = _replace(circuit, tables, jobs, _REDUNDANT, 2, timeout, objective)
     return simplify(with_tables(circuit, tables))
 
 
@@ -115,9 +122,15 @@ def _stages(circuit: Circuit, tables: Tables) -> list[_Job]:
 
 
 def _replace(
-    circuit: Circuit, tables: Tables, jobs: Sequence[_Job], turn: str, rounds: int, timeout: float
+    circuit: Circuit,
+    tables: Tables,
+    jobs: Sequence[_Job],
+    turn: str,
+    rounds: int,
+    timeout: float,
+    objective: Objective,
 ) -> Tables:
-    """Return the tables with the smallest result of each job in the place of its tables."""
+    """Return the tables with the best result of each job in the place of its tables."""
     workers = min(len(jobs), os.cpu_count() or 1)
     results = [
         [f"{i}_{start}_{again}.blif" for start in range(len(job.starts)) for again in range(rounds)]
@@ -143,10 +156,20 @@ def _replace(
         found = [read_blif(made[name], free) for name in names]
         if all(len(table.wires) <= LUT_INPUTS for table in job.tables.values()):
             found.append({bit: (table.wires, table.value) for bit, table in job.tables.items()})
-        best = min(found, key=lambda of: sum(len(wires) > 1 for wires, _ in of.values()))
+        best = min(found, key=_figures if objective == "area" else lambda of: _figures(of)[::-1])
         op = min(table.op for table in job.tables.values())
         for bit in job.tables:
             del tables[bit]
         tables |= {bit: Table(wires, value, op) for bit, (wires, value) in best.items()}
         free = max(free, max(best, default=0) + 1)
     return tables
+
+
+def _figures(functions: Functions) -> tuple[int, int]:
+    """Return how many LUTs there are, and how many stand behind one another at most."""
+    depth: dict[int, int] = {}
+    order = TopologicalSorter({bit: wires for bit, (wires, _) in functions.items()}).static_order()
+    for bit in order:
+        wires = functions[bit][0] if bit in functions else ()
+        depth[bit] = (len(wires) > 1) + max((depth[wire] for wire in wires), default=0)
+    return sum(len(wires) > 1 for wires, _ in functions.values()), max(depth.values(), default=0)
