@@ -4,10 +4,10 @@
 
 Trained networks from their codes to their class scores, without encoder and argmax. ``every_level``
 is the circuit as trained with a bank after every level; ``area_1`` and so on are the circuit mapped
-to LUT6 as a whole, for area or for delay, retimed to that depth and paired. LUTs, flip-flops and levels are post-synthesis, with output
-registers; ``earliest_ff`` are those of the mapped circuit with every table as early as can be,
-in as many stages. Timing is an estimate, and a range. Each circuit gives the scores of the trained
-one on every test row, and so does its Verilog in Verilator.
+to LUT6 as a whole, for area or for delay, retimed to that depth and paired. LUTs, flip-flops and
+levels are post-synthesis, with output registers; ``earliest_ff`` are those of the mapped circuit
+with every table as early as can be, in as many stages. Timing is an estimate, and a range. Each
+circuit gives the scores of the trained one on every test row, and so does its Verilog in Verilator.
 """
 
 import sys
