@@ -1,6 +1,7 @@
 """Netlists of Yosys, proven equal to their circuits; a changed one is named."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -49,6 +50,15 @@ def test_the_netlist_is_proven(design: tuple[Rtl, Synthesis]) -> None:
     expected, got = evaluate(circuit, x), evaluate(read_netlist(*design), x)
     for name, words in expected.items():
         np.testing.assert_array_equal(got[name], words, name)
+
+
+def test_a_sum_of_many_bits_is_proven(tmp_path: Path) -> None:
+    b = Builder(150, 1)
+    wires = b.inputs.bits.reshape(1, -1)
+    weights = np.random.default_rng(0).integers(-2, 3, wires.shape)
+    b.output("y", b.add(Sum(wires, weights, np.asarray([7]), 10, True, "total"), 10, True))
+    rtl = emit_verilog(b.build("sum"), tmp_path, style="luts")
+    check_netlist(rtl, synthesise(rtl), timeout=60)
 
 
 def test_a_changed_table_is_named(design: tuple[Rtl, Synthesis]) -> None:

@@ -12,8 +12,8 @@ def check_netlist(rtl: Rtl, synthesis: Synthesis, timeout: float = 600) -> None:
     """Prove that the netlist of a design computes what its circuit does, as it lies on disk.
 
     Registers count as wires: that the outputs come in the right cycle is for `verify_rtl`. Sums of
-    many terms are hard where Yosys adds in another order than `lutra.passes.expand`; prove the
-    parts of `lutra.passes.split` alone then.
+    many terms are hard in style ``constants``, where Yosys adds in another order than
+    `lutra.passes.expand`; those of style ``luts`` have their inner bits in common with it.
 
     Parameters
     ----------
