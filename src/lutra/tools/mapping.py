@@ -31,7 +31,10 @@ from lutra.tools.abc import run_abc
 
 __all__ = ["Objective", "map_luts"]
 
-_COVER = "strash; if -K 6 -C 32 -F 4 -A 6; mfs2 -e"
+_COVER = {
+    "area": "strash; if -K 6 -C 32 -F 4 -A 6 -a; mfs2 -e",
+    "delay": "strash; if -K 6 -C 32 -F 4 -A 6; mfs2 -e",
+}
 """Cover with LUTs, then take away those that the others can do without; none gets any deeper."""
 _TRUTH = "strash; &get -n; &ttopt -I {} -O {} -X 20; &put"
 """Begin from trees of multiplexers whose order of inputs is searched for."""
@@ -69,7 +72,7 @@ def map_luts(
     timeout
         Seconds, for each of the two steps.
     objective
-        Of a neuron's results, the one of the fewest LUTs, or of the fewest levels.
+        What counts: the fewest LUTs, or of each neuron's results the one of the fewest levels.
 
     Raises
     ------
@@ -92,7 +95,7 @@ def map_luts(
                 starts.append((of, _TRUTH.format(inputs, len(of))))
         jobs.append(_Job(part, list(part), starts))
     tables |= special  # those of up to six inputs
-    tables = _replace(circuit, tables, jobs, _COVER, rounds, timeout, objective)
+    tables = _replace(circuit, tables, jobs, _COVER[objective], rounds, timeout, objective)
     jobs = _stages(circuit, tables)
     tables = _replace(circuit, tables, jobs, _REDUNDANT, 2, timeout, objective)
     return simplify(with_tables(circuit, tables))
