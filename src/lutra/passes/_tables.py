@@ -1,7 +1,6 @@
 """A circuit's tables one by one, each output bit a function of its own: what rewriting works on."""
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from graphlib import TopologicalSorter
 from itertools import groupby
 from typing import NamedTuple
@@ -9,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import Circuit, Lut, Op, Words, operands, renumber
+from lutra.circuit import Circuit, Lut, Op, operands, renumber
+from lutra.passes._assemble import Placed, assemble
 
 __all__ = ["BUFFER", "INVERTER", "Table", "depths", "tables_of", "with_tables"]
 
@@ -82,18 +82,7 @@ def with_tables(
         op = _operation(circuit.ops[place[2]].name, [[tables[bit] for bit in row] for row in bits])
         placed.append((place, op, bits.reshape(-1)))
     placed.sort(key=lambda entry: entry[0])
-    new = np.full(len(now), -1, np.int64)
-    made = np.concatenate([np.arange(circuit.input_bits), *(bits for _, _, bits in placed)])
-    new[made] = np.arange(len(made))
-    return replace(
-        circuit,
-        ops=tuple(renumber(op, new) for _, op, _ in placed),
-        stages=tuple(place[0] for place, _, _ in placed),
-        outputs=tuple(
-            replace(output, words=Words(new[now[output.words.bits]], output.words.signed))
-            for output in circuit.outputs
-        ),
-    )
+    return assemble(circuit, [Placed(op, bits, place[0]) for place, op, bits in placed], now)
 
 
 def depths(

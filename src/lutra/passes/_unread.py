@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words, operands, renumber
+from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words, operands
+from lutra.passes._assemble import Placed, assemble
 
 __all__ = ["take_rows", "without_unread"]
 
@@ -21,7 +22,7 @@ def without_unread(circuit: Circuit) -> Circuit:
     read = np.zeros(circuit.bits, bool)
     for output in circuit.outputs:
         read[output.words.bits] = True
-    kept: list[tuple[int, Op, Ints]] = []
+    kept: list[Placed] = []
     for number in reversed(range(len(circuit.ops))):
         op, start = circuit.ops[number], circuit.starts[number]
         bits = np.arange(start, start + op.size).reshape(-1, max(1, op.size // max(1, _rows(op))))
@@ -29,20 +30,9 @@ def without_unread(circuit: Circuit) -> Circuit:
         if len(rows):
             part = op if len(rows) == _rows(op) else take_rows(op, rows)
             read[operands(part)] = True
-            kept.append((number, part, bits[rows].reshape(-1)))
+            kept.append(Placed(part, bits[rows].reshape(-1), circuit.stages[number]))
     kept.reverse()
-    made = np.concatenate([np.arange(circuit.input_bits), *(bits for _, _, bits in kept)])
-    new = np.full(circuit.bits, -1, np.int64)
-    new[made] = np.arange(len(made))
-    return replace(
-        circuit,
-        ops=tuple(renumber(op, new) for _, op, _ in kept),
-        stages=tuple(circuit.stages[number] for number, _, _ in kept),
-        outputs=tuple(
-            replace(output, words=Words(new[output.words.bits], output.words.signed))
-            for output in circuit.outputs
-        ),
-    )
+    return assemble(circuit, kept, np.arange(circuit.bits))
 
 
 def _rows(op: Op) -> int:
