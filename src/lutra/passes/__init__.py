@@ -9,6 +9,7 @@ from lutra.passes._drop import encoder_words, without_argmax, without_encoder
 from lutra.passes._estimate import estimate_lut6
 from lutra.passes._expand import expand, expanded_tables
 from lutra.passes._logic_depth import logic_depths, register_bits, stage_depth
+from lutra.passes._narrow import narrow
 from lutra.passes._neurons import care_tables, compressed_neurons, neurons, ordered
 from lutra.passes._pack import pack
 from lutra.passes._parts import Parts, part_names, split
@@ -41,6 +42,7 @@ __all__ = [
     "expanded_tables",
     "joint",
     "logic_depths",
+    "narrow",
     "neurons",
     "observe",
     "ordered",

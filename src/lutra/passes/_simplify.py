@@ -1,6 +1,7 @@
-"""Exact simplification of tables: no function that anything reads changes."""
+"""Exact simplification: no function that anything reads changes."""
 
 from lutra.circuit import LUT_INPUTS, Circuit, Lut, operands
+from lutra.passes._narrow import narrow
 from lutra.passes._tables import BUFFER, INVERTER, Table, tables_of, with_tables
 from lutra.passes._truth import substitute
 from lutra.passes._unread import without_unread
@@ -14,13 +15,24 @@ def simplify(circuit: Circuit) -> Circuit:
     Tables lose inputs that they do not depend on, are constant or come twice; tables that are
     constant, an input or its inverse are absorbed by the tables that read them; of tables that are
     equal, or equal up to inversion, one stays; a table goes into all those of its stage that read
-    it where none of them needs more than six inputs then; and what nothing reads is left out.
-    Every other operation and every output stays what it was.
+    it where none of them needs more than six inputs then; sums and the words that are compared
+    are narrowed (`narrow`); and what nothing reads is left out. Every output and every stage stays
+    what it was.
     """
-    tables, same = _distinct(circuit)
-    circuit = without_unread(with_tables(circuit, tables, same))
-    merged = _merged(circuit)
-    return without_unread(with_tables(circuit, merged))
+    smaller = _simplified(circuit)
+    while _size(smaller) < _size(circuit):
+        circuit, smaller = smaller, _simplified(smaller)
+    return smaller
+
+
+def _simplified(circuit: Circuit) -> Circuit:
+    """Do everything once."""
+    circuit = narrow(with_tables(circuit, *_distinct(circuit)))
+    return without_unread(with_tables(circuit, _merged(circuit)))
+
+
+def _size(circuit: Circuit) -> int:
+    return circuit.bits + sum(operands(op).size for op in circuit.ops)
 
 
 def _distinct(circuit: Circuit) -> tuple[dict[int, Table], dict[int, int]]:
