@@ -171,6 +171,28 @@ def test_other_inputs_or_outputs_are_no_comparison() -> None:
         check_equivalent(circuit, circuit, others[1])
 
 
+def test_long_sums_whose_terms_turn_out_constant_equal_or_inverse() -> None:
+    """ABC alone is at a loss where the adders differ."""
+    r = np.random.default_rng(0)
+    b = Builder(30, 1)
+    first = b.add(Lut(r.integers(0, 30, (60, 2)), pack_tables(r.integers(0, 2, (60, 4)), 1)), 1)
+    low, high = first.bits[:30], first.bits[30:]
+    again = Lut(np.hstack([low, high, low]), pack_tables(r.integers(0, 2, (30, 8)), 1))
+    terms = np.vstack([first.bits, b.add(again, 1).bits]).T
+    total = Sum(terms, r.integers(1, 3, terms.shape), np.zeros(1, np.int64), 9, False)
+    b.output("total", b.add(total, 9))
+    circuit = b.build("long")
+    after = simplify(circuit)
+    number, op = next((i, op) for i, op in enumerate(after.ops) if isinstance(op, Sum))
+    assert np.count_nonzero(op.weights) < terms.size - 9
+    check_equivalent(circuit, after, timeout=60)
+    weights = op.weights.copy()
+    weights[0, 0] = 0
+    for mutant in (replace(op, weights=weights), replace(op, bias=op.bias - 1)):
+        with pytest.raises(VerifyError, match="output 'total'"):
+            check_equivalent(circuit, with_op(after, number, mutant))
+
+
 def test_circuits_without_outputs_or_inputs() -> None:
     check_equivalent(replace(network(), outputs=()), replace(network(1), outputs=()))
     constants = []

@@ -1,5 +1,6 @@
 """Finding and running Yosys, ABC, Verilator, g++ and slang. No torch here."""
 
+from lutra.tools._blif import read_blif
 from lutra.tools._find import (
     Tool,
     ToolStatus,
@@ -44,6 +45,7 @@ __all__ = [
     "lint",
     "map_luts",
     "parse",
+    "read_blif",
     "read_netlist",
     "run",
     "run_abc",

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.circuit import Circuit, evaluate, read_words
+from lutra.circuit import Circuit, Sum, evaluate, read_words
 from lutra.errors import ToolError, VerifyError
 from lutra.verify._difference import Difference, first_difference
 from lutra.verify._miter import compare, netlist, output_bits
+from lutra.verify._sums import merged_sums
 
 __all__ = ["Counterexample", "check_equivalent", "counterexamples"]
 
@@ -78,9 +79,12 @@ def counterexamples(
             )
     if not afters or not output_bits(before):
         return [None] * len(afters)
-    own = netlist(before, cares)
-    others = [netlist(after, cares) for after in afters]
-    found = compare(own, others, before.input_bits, timeout)
+    circuits = [before, *afters]
+    other_sums = any(_sums(after) != _sums(before) for after in afters)
+    if other_sums:
+        circuits = merged_sums(circuits, timeout)
+    own, *others = (netlist(circuit, cares) for circuit in circuits)
+    found = compare(own, others, before.input_bits, timeout, rewrite=other_sums)
     return [
         None if bits is None else _confirmed(before, after, cares, bits)
         for after, bits in zip(afters, found, strict=True)
@@ -93,6 +97,12 @@ def _shape(circuit: Circuit) -> tuple[object, ...]:
         (output.name, output.words.bits.shape, output.words.signed) for output in circuit.outputs
     ]
     return circuit.inputs, circuit.input_width, circuit.input_signed, outputs
+
+
+def _sums(circuit: Circuit) -> list[tuple[object, ...]]:
+    """Return what decides over the form of the adders."""
+    sums = [op for op in circuit.ops if isinstance(op, Sum)]
+    return [(op.weights.tolist(), op.bias.tolist()) for op in sums]
 
 
 def _confirmed(
