@@ -53,7 +53,7 @@ NETWORKS = {
     "lut6-2x2000-mnist": "total",
     "neuralut-hdr-5l": "core",
 }
-SLOW = ("neuralut-nid", "neuralut-hdr-5l")
+SLOW = ("neuralut-nid", "neuralut-assemble-mnist", "neuralut-hdr-5l")
 """Whose constants Yosys does not map within ten minutes."""
 TIMEOUT = 7200
 
