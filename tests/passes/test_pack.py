@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 
 from lutra.circuit import Builder, Circuit, Lut, Words, pack_tables
-from lutra.passes import pack, pipeline, tables_of
+from lutra.passes import pack, pipeline, retime, stage_depth, tables_of
 
 from ..circuit.random_circuits import circuits
 from .test_tables import same_outputs
@@ -60,3 +60,13 @@ def test_stages_and_depths_are_kept_apart() -> None:
     assert sites(found) < sites(circuit)
     assert max(found.stages) == max(circuit.stages)
     assert len(tables_of(found)) == len(tables_of(circuit))
+    assert stage_depth(found) == stage_depth(circuit)
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_retimed_circuits_get_no_deeper(depth: int) -> None:
+    circuit = retime(network(1, levels=7), depth)
+    found = pack(circuit)
+    assert same_outputs(circuit, found)
+    assert stage_depth(found) == stage_depth(circuit) == depth
+    assert sites(found) < sites(circuit)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from lutra.circuit import LUT_INPUTS, Argmax, Circuit, Compare, Encode, Lut, Op, Sum, operands
 from lutra.passes._adders import Bit, Place, add_up, columns_of_sum, joint, width_of_sum
 
-__all__ = ["logic_depths", "register_bits", "stage_depth"]
+__all__ = ["levels_in_stage", "logic_depths", "register_bits", "stage_depth"]
 
 
 def logic_depths(circuit: Circuit) -> tuple[int, ...]:
@@ -21,8 +21,8 @@ def logic_depths(circuit: Circuit) -> tuple[int, ...]:
     return tuple(map(_levels, circuit.ops))
 
 
-def stage_depth(circuit: Circuit) -> int:
-    """Return the most LUT levels between registers, ports included, by `logic_depths`."""
+def levels_in_stage(circuit: Circuit) -> NDArray[np.int64]:
+    """Return the LUT levels from registers, or inputs, to each bit, by `logic_depths`."""
     depth = np.zeros(circuit.bits, np.int64)
     stages = np.full(circuit.bits, -1)
     places = zip(circuit.ops, circuit.starts, circuit.stages, logic_depths(circuit), strict=True)
@@ -32,7 +32,12 @@ def stage_depth(circuit: Circuit) -> int:
         end = start + op.size
         depth[start:end] = levels + np.repeat(before, op.size // max(1, len(wires)))
         stages[start:end] = stage
-    return int(depth.max(initial=0))
+    return depth
+
+
+def stage_depth(circuit: Circuit) -> int:
+    """Return the most LUT levels between registers, ports included."""
+    return int(levels_in_stage(circuit).max(initial=0))
 
 
 def register_bits(circuit: Circuit) -> int:

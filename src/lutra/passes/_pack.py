@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 
-from lutra.circuit import SHARED_INPUTS, Circuit, Lut
-from lutra.passes._tables import depths, tables_of, with_tables
+from lutra.circuit import SHARED_INPUTS, Circuit
+from lutra.passes._logic_depth import levels_in_stage
+from lutra.passes._tables import tables_of, with_tables
 from lutra.passes._truth import rewired
 
 __all__ = ["pack"]
@@ -12,18 +13,17 @@ __all__ = ["pack"]
 def pack(circuit: Circuit) -> Circuit:
     """Return the circuit with tables paired that one LUT makes: five inputs together at most.
 
-    Partners stand in one stage and at one depth, so that neither waits for the other. They become
-    tables of one address and two output bits, which `lutra.emit.emit_verilog` writes as LUT6_2.
-    Larger tables stay alone. The matching is greedy: the tables of most inputs choose first, and
-    take the partner of most inputs that fits.
+    Partners stand in one stage and at one level of it, so that neither waits for the other. They
+    become tables of one address and two output bits, which `lutra.emit.emit_verilog` writes as
+    LUT6_2. Larger tables stay alone. The matching is greedy: the tables of most inputs choose
+    first, and take the partner of most inputs that fits.
     """
     tables = tables_of(circuit)
-    others = {n: op for n, op in enumerate(circuit.ops) if not isinstance(op, Lut)}
-    depth = depths(circuit, tables, others)
+    level = levels_in_stage(circuit).tolist()
     groups: dict[tuple[int, int], list[int]] = {}
     for bit, table in tables.items():
         if 1 < len(table.wires) <= SHARED_INPUTS:
-            groups.setdefault((circuit.stages[table.op], depth[bit]), []).append(bit)
+            groups.setdefault((circuit.stages[table.op], level[bit]), []).append(bit)
     for group in groups.values():
         for first, second in _pairs({bit: frozenset(tables[bit].wires) for bit in group}):
             wires = sorted({*tables[first].wires, *tables[second].wires})

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lutra.circuit import Circuit, Lut, Op, operands, renumber
 from lutra.passes._assemble import Placed, assemble
 
-__all__ = ["BUFFER", "INVERTER", "Table", "depths", "tables_of", "with_tables"]
+__all__ = ["BUFFER", "INVERTER", "Table", "tables_of", "with_tables"]
 
 BUFFER, INVERTER = 0b10, 0b01
 """Values of tables of one input that are that input, and its inverse."""
@@ -67,7 +67,7 @@ def with_tables(
         for number, (op, start) in enumerate(zip(circuit.ops, circuit.starts, strict=True))
         if not isinstance(op, Lut) and not tables.keys() >= set(range(start, start + op.size))
     }
-    depth = depths(circuit, tables, others)
+    depth = _depths(circuit, tables, others)
     placed: list[tuple[tuple[int, ...], Op, Ints]] = []
     for number, op in others.items():
         bits = np.arange(circuit.starts[number], circuit.starts[number] + op.size)
@@ -85,7 +85,7 @@ def with_tables(
     return assemble(circuit, [Placed(op, bits, place[0]) for place, op, bits in placed], now)
 
 
-def depths(
+def _depths(
     circuit: Circuit, tables: Mapping[int, Table], others: Mapping[int, Op]
 ) -> dict[int, int]:
     """Return the depth of every table by its bit, and of every other operation by -1 - number."""
