@@ -62,7 +62,7 @@ def test_random_circuits_equal_what_they_expand_to(circuit: Circuit) -> None:
 
 @pytest.mark.parametrize("signed", [False, True])
 def test_every_operation(signed: bool) -> None:
-    circuit = random_circuit(1, signed)
+    circuit = simplify(random_circuit(1, signed))  # else sums over sums differ: ABC takes minutes
     check_equivalent(circuit, map_luts(circuit))
 
 

@@ -80,11 +80,10 @@ def counterexamples(
     if not afters or not output_bits(before):
         return [None] * len(afters)
     circuits = [before, *afters]
-    other_sums = any(_sums(after) != _sums(before) for after in afters)
-    if other_sums:
+    if any(_sums(after) != _sums(before) for after in afters):
         circuits = merged_sums(circuits, timeout)
     own, *others = (netlist(circuit, cares) for circuit in circuits)
-    found = compare(own, others, before.input_bits, timeout, rewrite=other_sums)
+    found = compare(own, others, before.input_bits, timeout)
     return [
         None if bits is None else _confirmed(before, after, cares, bits)
         for after, bits in zip(afters, found, strict=True)

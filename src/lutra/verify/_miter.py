@@ -19,7 +19,7 @@ _VERDICT = re.compile(r"Networks are (equivalent|NOT EQUIVALENT|UNDECIDED)|Timed
 
 
 def compare(
-    before: str, afters: Sequence[str], inputs: int, timeout: float, rewrite: bool = False
+    before: str, afters: Sequence[str], inputs: int, timeout: float
 ) -> list[NDArray[np.uint8] | None]:
     """Compare a netlist with others, in one run of ABC.
 
@@ -31,8 +31,6 @@ def compare(
         Number of input bits.
     timeout
         Seconds for each comparison.
-    rewrite
-        Whether to make the miter smaller first: it pays where adders are not quite the same.
 
     Returns
     -------
@@ -47,8 +45,7 @@ def compare(
     files, commands = {"before.blif": before}, []
     for i, after in enumerate(afters):
         files |= {f"{i}.blif": after, f"{i}.cex": ""}
-        commands += [f"miter -n before.blif {i}.blif", "strash"]  # -n: by their order
-        commands += ["dc2"] * rewrite + ["&get"]
+        commands += [f"miter -n before.blif {i}.blif", "strash", "&get"]  # -n: by their order
         commands += [f"&cec -m -T {max(1, round(timeout))}", f"write_cex {i}.cex"]
     results = [f"{i}.cex" for i in range(len(afters))]
     made = run_abc(commands, files, results, timeout * len(afters) + 60)

@@ -1,13 +1,14 @@
 """Sums that a prover can compare: their terms in one form, whatever the circuit around them is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
-from lutra.circuit import Circuit, Op, Sum
+from lutra.circuit import Circuit, Sum, operands
 from lutra.emit import blif
-from lutra.passes import INVERTER, expanded_tables
+from lutra.passes import INVERTER, Table, expanded_tables
 from lutra.tools import read_blif, run_abc
 
 __all__ = ["merged_sums"]
@@ -19,61 +20,87 @@ def merged_sums(circuits: Sequence[Circuit], timeout: float) -> list[Circuit]:
     """Return circuits that do the same, in which every sum adds a function of the inputs once.
 
     Adders of many terms are beyond a prover unless both circuits have the same ones. So ABC is
-    asked first, for each circuit alone, which of the added bits it can prove constant, equal or
-    inverse, and those become one term or part of the bias. Bits and operations keep their numbers.
+    asked first which of the added bits it can prove constant, equal or inverse, within a circuit
+    and between circuits of the same inputs. Those of a sum become one term or part of the bias,
+    and the order of what is left is the same in all circuits. Bits keep their numbers.
 
     Raises
     ------
     ToolError
         ABC is missing or fails.
     """
-    files, commands = dict[str, str](), list[str]()
-    for i, circuit in enumerate(circuits):
-        sums = [op for op in circuit.ops if isinstance(op, Sum)]
-        added = {bit for op in sums for bit in op.wires[op.weights != 0].tolist()}
-        made = sorted(bit for bit in added if bit >= circuit.input_bits)
-        if made:
-            files[f"{i}.blif"] = blif(expanded_tables(circuit), made, range(circuit.input_bits))
-            commands += [f"read_blif {i}.blif", "strash", "fraig", f"write_blif {i}.blif"]
-    proven = run_abc(commands, files, [*files], timeout * len(files)) if files else {}
-    return [
-        _merged(circuit, read_blif(proven.get(f"{i}.blif", ""), circuit.bits))
-        for i, circuit in enumerate(circuits)
-    ]
+    inputs = circuits[0].input_bits
+    tables, added, shifts, free = dict[int, Table](), set[int](), list[int](), inputs
+    for circuit in circuits:
+        shift = free - inputs
+        own = expanded_tables(circuit)
+        for bit, table in own.items():
+            wires = tuple(wire + shift * (wire >= inputs) for wire in table.wires)
+            tables[bit + shift] = table._replace(wires=wires)
+        added |= {bit + shift for bit in _added(circuit)}
+        shifts.append(shift)
+        free = max(tables, default=free) + 1
+    netlist: Netlist = {}
+    if added:
+        commands = ["read_blif sums.blif", "strash", "fraig", "write_blif sums.blif"]
+        files = {"sums.blif": blif(tables, sorted(added), range(inputs))}
+        netlist = read_blif(run_abc(commands, files, [*files], timeout)["sums.blif"], free)
+    return [_merged(of, netlist, shift) for of, shift in zip(circuits, shifts, strict=True)]
 
 
-def _merged(circuit: Circuit, netlist: Netlist) -> Circuit:
-    def merged(op: Op) -> Op:
-        if not isinstance(op, Sum):
-            return op
-        wires, weights, bias = op.wires.copy(), np.zeros_like(op.weights), op.bias.copy()
-        for i, (row, added) in enumerate(zip(op.wires.tolist(), op.weights.tolist(), strict=True)):
-            terms: dict[int, tuple[int, bool, int]] = {}
-            """Function -> a bit, whether it is its inverse, and the function's weight."""
-            for bit, weight in zip(row, added, strict=True):
-                function, inverse = _function(netlist, bit)
-                if inverse:  # w (1 - f) = w - w f
-                    bias[i] += weight
-                    weight = -weight
-                if function is not None:
-                    first, flipped, sofar = terms.get(function, (bit, inverse, 0))
-                    terms[function] = first, flipped, sofar + weight
-            terms = {function: term for function, term in terms.items() if term[2]}
-            for j, (first, flipped, weight) in enumerate(terms.values()):
-                wires[i, j], weights[i, j] = first, -weight if flipped else weight
-                bias[i] += weight if flipped else 0
-        return replace(op, wires=wires, weights=weights, bias=bias)
-
-    return replace(circuit, ops=tuple(map(merged, circuit.ops)))
+def _added(circuit: Circuit) -> set[int]:
+    """Return the bits that are added and do not depend on sums, which would be hard to compare."""
+    after_sum = np.zeros(circuit.bits, bool)
+    added = set[int]()
+    for op, start in zip(circuit.ops, circuit.starts, strict=True):
+        read = operands(op)
+        after_sum[start : start + op.size] = isinstance(op, Sum) or after_sum[read].any()
+        if isinstance(op, Sum):
+            free = read[~after_sum[read] & (read >= circuit.input_bits)]
+            added.update(free.tolist())
+    return added
 
 
-def _function(netlist: Netlist, bit: int) -> tuple[int | None, bool]:
-    """Return what a bit is, or is the inverse of; None is the constant 0."""
-    inverse = False
+class _Function(NamedTuple):
+    """What a bit is, or is the inverse of: what ABC calls by this number; None is constant 0."""
+
+    number: int | None
+    inverted: bool
+
+
+def _function(netlist: Netlist, bit: int) -> _Function:
+    inverted = False
     while bit in netlist and len(netlist[bit][0]) < 2:
         wires, value = netlist[bit]
         if not wires:
-            return None, inverse ^ bool(value)
-        inverse ^= value == INVERTER
+            return _Function(None, inverted ^ bool(value))
+        inverted ^= value == INVERTER
         bit = wires[0]
-    return bit, inverse
+    return _Function(bit, inverted)
+
+
+def _merged(circuit: Circuit, netlist: Netlist, shift: int) -> Circuit:
+    def function(bit: int) -> _Function:
+        return _function(netlist, bit + shift * (bit >= circuit.input_bits))
+
+    ops = [_sum(op, function) if isinstance(op, Sum) else op for op in circuit.ops]
+    return replace(circuit, ops=tuple(ops))
+
+
+def _sum(op: Sum, function: Callable[[int], _Function]) -> Sum:
+    wires, weights, bias = op.wires.copy(), np.zeros_like(op.weights), op.bias.copy()
+    for i, (row, added) in enumerate(zip(op.wires.tolist(), op.weights.tolist(), strict=True)):
+        bits, total = dict[int, tuple[int, bool]](), dict[int, int]()
+        for bit, weight in zip(row, added, strict=True):
+            number, inverted = function(bit)
+            if inverted:  # w (1 - f) = w - w f
+                bias[i] += weight
+            if number is not None:
+                bits.setdefault(number, (bit, inverted))
+                total[number] = total.get(number, 0) + (-weight if inverted else weight)
+        for j, number in enumerate(sorted(total)):
+            bit, inverted = bits[number]
+            wires[i, j], weights[i, j] = bit, -total[number] if inverted else total[number]
+            if inverted:  # w f = w - w (1 - f)
+                bias[i] += total[number]
+    return replace(op, wires=wires, weights=weights, bias=bias)
