@@ -56,7 +56,8 @@ def test_no_operation_is_deeper_than_the_model_says(tmp_path: Path) -> None:
     r = np.random.default_rng(0)
     ops: list[Op] = [lut(r, k, empty) for k in (7, 8, 9, 10, 12) for empty in (0, 0.4)]
     exact = len(ops)
-    ops += [sums(r, n, most, s) for n in (3, 7, 40) for most, s in ((1, False), (5, True))]
+    ops += [sums(r, n, most, s) for n in (3, 7, 40, 100) for most, s in ((1, False), (5, True))]
+    ops += [sums(r, 6, 50, False), sums(r, 200, 1, False)]
     ops += [encode(r, *of) for of in ((6, 3, False), (8, 2, False), (12, 3, False), (12, 2, True))]
     words = Words(np.arange(3 * WIDTH).reshape(3, WIDTH), True)
     ops.append(Compare(words, r.integers(-99, 99, 3), "compare"))

@@ -99,7 +99,7 @@ def test_timing_is_an_estimate_and_old_records_have_none(result, tmp_path):
     low, high = timing.period
     assert timing.kind == "estimate"
     assert f"{low:.2f} to {high:.2f} ns period" in text(result)
-    assert "timing, estimate" in text(result) and "not calibrated" in text(result)
+    assert "timing, no argmax, estimate" in text(result) and "not calibrated" in text(result)
     assert "LUT levels per stage" not in text(result)
     figures = result.circuit.model_copy(update={"stage_depth": 3})
     assert "LUT levels per stage" in text(result.model_copy(update={"circuit": figures}))

@@ -61,6 +61,17 @@ def test_a_sum_of_many_bits_is_proven(tmp_path: Path) -> None:
     check_netlist(rtl, synthesise(rtl), timeout=60)
 
 
+def test_a_sum_of_equal_tables_is_proven(tmp_path: Path) -> None:
+    r = np.random.default_rng(1)
+    b = Builder(30, 1)
+    wires, tables = r.integers(0, 30, (60, 4)), r.integers(0, 2, (60, 16))
+    wires[50:55], tables[50:55] = wires[:5], tables[:5]
+    bits = b.add(Lut(wires, pack_tables(tables, 1), "tables"), 1).bits.reshape(1, -1)
+    b.output("y", b.add(Sum(bits, np.ones_like(bits), np.asarray([0]), 6, False, "total"), 6))
+    rtl = emit_verilog(b.build("sum"), tmp_path, style="luts")
+    check_netlist(rtl, synthesise(rtl), timeout=60)
+
+
 def test_a_changed_table_is_named(design: tuple[Rtl, Synthesis]) -> None:
     netlist = design[1].netlist
     text = netlist.read_text()

@@ -6,16 +6,16 @@ from lutra.emit._bit import drive, drive_pair, expression
 from lutra.emit._wires import lut
 from lutra.passes import Bit, Place
 
-__all__ = ["carry_chain"]
+__all__ = ["CARRY_BITS", "carry_chain"]
 
-_BLOCK = 8
+CARRY_BITS = 8
 """Bits of a CARRY8."""
 
 
 def carry_chain(name: str, places: Sequence[Place[str]], carry: Bit[str]) -> Iterator[str]:
     """Yield a chain of places, the lowest first: sums NAME_o, carries NAME_c."""
-    blocks = -(-len(places) // _BLOCK)
-    size = blocks * _BLOCK
+    blocks = -(-len(places) // CARRY_BITS)
+    size = blocks * CARRY_BITS
     yield f"wire [{size - 1}:0] {name}_o, {name}_c, {name}_s;"
     data = []
     for number, (bit, carried) in enumerate(places):
@@ -32,7 +32,7 @@ def carry_chain(name: str, places: Sequence[Place[str]], carry: Bit[str]) -> Ite
         yield f"assign {name}_s[{size - 1}:{len(places)}] = {size - len(places)}'d0;"
     data += ["1'b0"] * (size - len(places))
     for block in range(blocks):
-        low, high = block * _BLOCK, (block + 1) * _BLOCK - 1
+        low, high = block * CARRY_BITS, (block + 1) * CARRY_BITS - 1
         yield (
             f"CARRY8 u{name}_{block} (.CO({name}_c[{high}:{low}]), .O({name}_o[{high}:{low}]), "
             f".CI({f'{name}_c[{low - 1}]' if block else expression(carry)}), .CI_TOP(1'b0), "

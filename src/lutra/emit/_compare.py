@@ -48,9 +48,7 @@ class Comparisons:
             inputs = word[low:]
             if end - low > LUT_INPUTS:
                 low = end - _DIGIT
-                inputs = word[low:]
-                if below := threshold % (1 << low):
-                    inputs += (self._reaches(word[:low], False, below),)
+                inputs = *word[low:], self._reaches(word[:low], False, threshold % (1 << low))
             table = decision(threshold >> low, end - low, len(inputs) > end - low, last)
             bit = Bit(inputs, table)
             name = expression(bit) if bit.bare else f"{self._stem}{len(self._driven)}"

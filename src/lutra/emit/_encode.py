@@ -3,14 +3,11 @@
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lutra.circuit import LUT_INPUTS, Compare, Encode
 from lutra.emit._bit import drive_all
 from lutra.emit._compare import Comparisons, decision
 from lutra.emit._wires import Wires, at_least, concatenate, lut
-from lutra.passes import Bit
+from lutra.passes import Bit, takes_top_bits, thresholds_from_least
 
 __all__ = ["compare", "compare_primitives", "encode", "encode_primitives"]
 
@@ -22,9 +19,9 @@ def encode(op: Encode, wires: Wires) -> Iterator[str]:
     threshold that decides the next one.
     """
     width = op.words.width
-    for i, row in enumerate(_offset(op).tolist()):
+    for i, row in enumerate(thresholds_from_least(op).tolist()):
         yield f"wire [{width - 1}:0] v{i} = {_unsigned(op, wires, i)};"
-        if _top_bits(op, row):
+        if takes_top_bits(op, row):
             bits = [f"v{i}[{j}]" for j in range(width - op.code_width, width)]
         elif op.thermometer:
             bits = [at_least(f"v{i}", width, threshold) for threshold in row]
@@ -41,21 +38,9 @@ def encode(op: Encode, wires: Wires) -> Iterator[str]:
 def compare(op: Compare, wires: Wires) -> Iterator[str]:
     """Yield one comparison per bit."""
     width = op.words.width
-    for i, threshold in enumerate(_offset(op).tolist()):
+    for i, threshold in enumerate(thresholds_from_least(op).tolist()):
         yield f"wire [{width - 1}:0] v{i} = {_unsigned(op, wires, i)};"
         yield f"assign y[{i}] = {at_least(f'v{i}', width, threshold)};"
-
-
-def _offset(op: Encode | Compare) -> NDArray[np.int64]:
-    """Return the thresholds counted from the least value that a word holds."""
-    return op.thresholds.clip(op.words.low, op.words.high + 1) - op.words.low
-
-
-def _top_bits(op: Encode, row: Sequence[int]) -> bool:
-    """Tell whether the code is the word's upper bits: evenly spaced thresholds."""
-    rest = op.words.width - op.code_width
-    even = list(range(1 << rest, 1 << op.words.width, 1 << rest)) if rest >= 0 else None
-    return not op.thermometer and row == even
 
 
 def _unsigned(op: Encode | Compare, wires: Wires, i: int) -> str:
@@ -85,10 +70,10 @@ def encode_primitives(op: Encode, wires: Wires) -> Iterator[str]:
     """Yield the comparisons of `encode` as LUTs; a short word looks its code up."""
     width, signed = op.words.width, op.words.signed
     compared, lines = Comparisons("t"), list[str]()
-    for i, row in enumerate(_offset(op).tolist()):
+    for i, row in enumerate(thresholds_from_least(op).tolist()):
         word = wires.bits(op.words.bits[i])
         bits = [f"c{i}_{j}" for j in range(op.code_width)]
-        if _top_bits(op, row):
+        if takes_top_bits(op, row):
             bits = [*word[width - op.code_width : -1], f"{'~' * signed}{word[-1]}"]
         elif op.thermometer:
             bits = [compared.at_least(word, signed, threshold) for threshold in row]
@@ -122,7 +107,7 @@ def compare_primitives(op: Compare, wires: Wires) -> Iterator[str]:
     compared = Comparisons("t")
     bits = [
         compared.at_least(wires.bits(op.words.bits[i]), op.words.signed, threshold)
-        for i, threshold in enumerate(_offset(op).tolist())
+        for i, threshold in enumerate(thresholds_from_least(op).tolist())
     ]
     yield from compared.lines()
     yield from (f"assign y[{i}] = {bit};" for i, bit in enumerate(bits))

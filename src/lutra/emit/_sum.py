@@ -1,16 +1,16 @@
 """Sums of weighted bits as Verilog."""
 
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
 from operator import mul
 
 import numpy as np
 
-from lutra.circuit import LUT_INPUTS, Sum
+from lutra.circuit import Sum
 from lutra.emit._bit import drive_all
-from lutra.emit._chain import carry_chain
+from lutra.emit._chain import CARRY_BITS, carry_chain
 from lutra.emit._wires import Wires
-from lutra.passes import Bit, Place, add_up, columns_of_sum, combine, joint, width_of_sum
+from lutra.passes import Bit, Place, add_up, columns_of_sum, combine, is_looked_up, width_of_sum
 
 __all__ = ["sum_expressions", "sum_primitives"]
 
@@ -54,8 +54,7 @@ def sum_primitives(op: Sum, wires: Wires) -> Iterator[str]:
         yield f"wire e{i};"  # the top bit, which repeats where the sum is signed
         total.append(f"e{i}")
         columns = columns_of_sum(terms, bias, needed)
-        inputs = len(joint(bit for bit, _ in terms))
-        if inputs < LUT_INPUTS or (inputs == LUT_INPUTS and len(columns[0]) < LUT_INPUTS):
+        if is_looked_up(terms, columns):
             found = _lookup(terms, bias, needed)
         else:
             lines = list[str]()
@@ -70,17 +69,24 @@ def sum_primitives(op: Sum, wires: Wires) -> Iterator[str]:
 def _chained(
     lines: list[str], stem: str, places: Sequence[Place[str]], carry: Bit[str]
 ) -> list[str]:
-    """Append a carry chain; return its sums and last carry."""
+    """Append a carry chain; return its sums and last carry.
+
+    One place has one way out for its sum and its carry, so that the carry leaves by the next.
+    """
     name = f"{stem}_{len(lines)}"
     lines += carry_chain(name, places, carry)
-    return [*(f"{name}_o[{j}]" for j in range(len(places))), f"{name}_c[{len(places) - 1}]"]
+    last = (
+        f"{name}_o[{len(places)}]" if len(places) % CARRY_BITS else f"{name}_c[{len(places) - 1}]"
+    )
+    return [*(f"{name}_o[{j}]" for j in range(len(places))), last]
 
 
 def _lookup(terms: Sequence[tuple[Bit[str], int]], bias: int, width: int) -> list[Bit[str]]:
     """Return the bits of a sum of at most six inputs as tables of them."""
-    weights = [weight for _, weight in terms]
+    weights = tuple(weight for _, weight in terms)
+    return [combine(_digit(weights, bias, j), [bit for bit, _ in terms]) for j in range(width)]
 
-    def sum_bit(values: Sequence[int], j: int) -> int:
-        return (sum(map(mul, weights, values)) + bias) >> j
 
-    return [combine(partial(sum_bit, j=j), [bit for bit, _ in terms]) for j in range(width)]
+@lru_cache(1024)  # `combine` knows functions by identity
+def _digit(weights: tuple[int, ...], bias: int, j: int) -> Callable[[Sequence[int]], int]:
+    return lambda values: (sum(map(mul, weights, values)) + bias) >> j

@@ -1,6 +1,15 @@
 """Circuit -> circuit. No torch here."""
 
-from lutra.passes._adders import Bit, Place, add_up, columns_of_sum, combine, joint, width_of_sum
+from lutra.passes._adders import (
+    Bit,
+    Place,
+    add_up,
+    columns_of_sum,
+    combine,
+    is_looked_up,
+    joint,
+    width_of_sum,
+)
 from lutra.passes._cares import observe
 from lutra.passes._compress import compress_tables
 from lutra.passes._compress_circuit import compress
@@ -19,6 +28,7 @@ from lutra.passes._retime import retime
 from lutra.passes._simplify import read_by_others, simplify
 from lutra.passes._specialise import specialise
 from lutra.passes._tables import BUFFER, INVERTER, Table, tables_of, with_tables
+from lutra.passes._thresholds import takes_top_bits, thresholds_from_least
 from lutra.passes._unread import without_unread
 
 __all__ = [
@@ -40,6 +50,7 @@ __all__ = [
     "estimate_lut6",
     "expand",
     "expanded_tables",
+    "is_looked_up",
     "joint",
     "logic_depths",
     "narrow",
@@ -58,6 +69,8 @@ __all__ = [
     "split",
     "stage_depth",
     "tables_of",
+    "takes_top_bits",
+    "thresholds_from_least",
     "width_of_sum",
     "with_tables",
     "without_argmax",

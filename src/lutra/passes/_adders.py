@@ -10,9 +10,18 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import cache, lru_cache
 from typing import Generic, NamedTuple, TypeVar
 
-from lutra.circuit import SHARED_INPUTS
+from lutra.circuit import LUT_INPUTS, SHARED_INPUTS
 
-__all__ = ["Bit", "Place", "add_up", "columns_of_sum", "combine", "joint", "width_of_sum"]
+__all__ = [
+    "Bit",
+    "Place",
+    "add_up",
+    "columns_of_sum",
+    "combine",
+    "is_looked_up",
+    "joint",
+    "width_of_sum",
+]
 
 Wire = TypeVar("Wire", bound=Hashable)
 _MANY = 6
@@ -96,6 +105,14 @@ def width_of_sum(weights: Sequence[int], bias: int, signed: bool) -> int:
     low = bias + sum(weight for weight in weights if weight < 0)
     high = bias + sum(weight for weight in weights if weight > 0)
     return max(1, max(high, 0).bit_length() + signed, (~low).bit_length() + 1 if low < 0 else 0)
+
+
+def is_looked_up(
+    terms: Sequence[tuple[Bit[Wire], int]], columns: Sequence[Sequence[Bit[Wire]]]
+) -> bool:
+    """Tell whether tables of all inputs make a sum better than chains do."""
+    inputs = len(joint(bit for bit, _ in terms))
+    return inputs < LUT_INPUTS or (inputs == LUT_INPUTS and len(columns[0]) < LUT_INPUTS)
 
 
 def add_up(

@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra.circuit import LUT_INPUTS, Argmax, Circuit, Compare, Encode, Lut, Op, Sum, operands
-from lutra.passes._adders import Bit, Place, add_up, columns_of_sum, joint, width_of_sum
+from lutra.passes._adders import (
+    Bit,
+    Place,
+    add_up,
+    columns_of_sum,
+    is_looked_up,
+    joint,
+    width_of_sum,
+)
+from lutra.passes._thresholds import takes_top_bits, thresholds_from_least
 
 __all__ = ["levels_in_stage", "logic_depths", "register_bits", "stage_depth"]
 
@@ -61,11 +70,13 @@ def _levels(op: Op) -> int:
         case Sum():
             return max(_sum(op, row) for row in range(len(op.wires)))
         case Compare():
-            return _comparison(op.words.width, 0)
+            return _comparisons(op)
         case Encode():
             width, bits = op.words.width, op.code_width
             if op.thermometer:
-                return _comparison(width, 0)
+                return _comparisons(op)
+            if all(takes_top_bits(op, row) for row in thresholds_from_least(op).tolist()):
+                return 0
             if width <= LUT_INPUTS:
                 return 1
             return sum(_comparison(width, upper) for upper in range(bits))
@@ -105,6 +116,21 @@ def _selects(fan_in: int) -> list[int]:
     return found
 
 
+def _comparisons(op: Compare | Encode) -> int:
+    """Count the LUTs of a comparison with a constant, five bits at a time from the top."""
+
+    def levels(end: int, threshold: int, sign: bool) -> int:
+        low = (threshold & -threshold).bit_length() - 1
+        if end - low > LUT_INPUTS:
+            low = end - LUT_INPUTS + 1
+            return 1 + levels(low, threshold % (1 << low), False)
+        return int(end - low > 1 or sign)
+
+    width = op.words.width
+    open_ = (int(of) for of in np.unique(thresholds_from_least(op)) if 0 < of < 1 << width)
+    return max((levels(width, threshold, op.words.signed) for threshold in open_), default=0)
+
+
 def _comparison(width: int, upper: int) -> int:
     """Count the LUTs that compare a word with one of 2**upper constants, some bits at a time."""
     split = max(upper - 4, 0)  # halves the constants until their choice fits a LUT
@@ -121,7 +147,8 @@ def _sum(op: Sum, row: int) -> int:
         if weight
     ]
     before = dict.fromkeys(joint(bit for bit, _ in terms), 0)  # LUTs before each wire
-    if len(before) < LUT_INPUTS:
+    columns = columns_of_sum(terms, bias, width_of_sum(weights, bias, op.signed))
+    if is_looked_up(terms, columns):
         return int(bool(before))
 
     def levels(bit: Bit[int]) -> int:
@@ -131,10 +158,10 @@ def _sum(op: Sum, row: int) -> int:
         made, below = list[int](), levels(carry)
         for added, carried in places:
             made.append(-len(before) - 1)
-            below = before[made[-1]] = max(below, levels(added), levels(carried), 1)
+            into = levels(added) + (added.bare and bool(added.inputs))  # a LUT is the only way in
+            below = before[made[-1]] = max(below, into, levels(carried))
         made.append(-len(before) - 1)
         before[made[-1]] = below
         return made
 
-    columns = columns_of_sum(terms, bias, width_of_sum(weights, bias, op.signed))
     return max(map(levels, add_up(columns, chain)), default=0)

@@ -68,7 +68,7 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
                 (timing.area_delay, "LUT ns"),
             )
         )
-        yield f"timing, {timing.kind}", f"{', '.join(figures)}; not calibrated"
+        yield f"timing, no argmax, {timing.kind}", f"{', '.join(figures)}; not calibrated"
     yield "training", f"{result.train.seconds:,.0f} s" if result.train else missing
     if result.train and result.train.estimated_lut6 is not None and result.train.lut_budget:
         found, budget = result.train.estimated_lut6, result.train.lut_budget

@@ -35,7 +35,7 @@ _COVER = {
     "area": "strash; if -K 6 -C 32 -F 4 -A 6 -a; mfs2 -e",
     "delay": "strash; if -K 6 -C 32 -F 4 -A 6; mfs2 -e",
 }
-"""Cover with LUTs, then take away those that the others can do without; none gets any deeper."""
+"""Cover with LUTs, then take away those that the others can do without."""
 _TRUTH = "strash; &get -n; &ttopt -I {} -O {} -X 20; &put"
 """Begin from trees of multiplexers whose order of inputs is searched for."""
 _REDUNDANT = "mfs2 -e"
