@@ -194,6 +194,13 @@ class OptimiseConfig(_Section):
     prove: bool = True
     """Whether ABC proves the mapped circuit equal for all inputs; it may take minutes."""
 
+    @model_validator(mode="after")
+    def _check(self) -> "OptimiseConfig":
+        unused = self.model_fields_set & {"rounds", "objective", "prove"}
+        if self.area != "map" and unused:
+            raise ValueError(f'{sorted(unused)[0]} is of no use without area = "map"')
+        return self
+
 
 class HardwareConfig(_Section):
     """What the RTL looks like."""

@@ -1,11 +1,11 @@
 """Registers after so many LUT levels, as few as they can be."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from lutra.circuit import Circuit, Lut, Words, operands, renumber
+from lutra.circuit import Circuit, Lut, operands
+from lutra.passes._assemble import Placed, assemble
 from lutra.passes._logic_depth import logic_depths
 from lutra.passes._placement import Node, place
 from lutra.passes._unread import take_rows
@@ -57,26 +57,13 @@ def retime(circuit: Circuit, depth: int) -> Circuit:
 
 def _with_stages(circuit: Circuit, stages: Sequence[np.ndarray]) -> Circuit:
     """Return the circuit with a stage for each row of each operation; others have one row."""
-    parts = [
-        (int(stage), number, np.flatnonzero(own == stage))
-        for number, own in enumerate(stages)
-        for stage in np.unique(own)
-    ]
-    ops, made = [], [np.arange(circuit.input_bits)]
-    parts.sort(key=lambda part: part[:2])
-    for _, number, rows in parts:
-        op, start = circuit.ops[number], circuit.starts[number]
-        bits = np.arange(start, start + op.size).reshape(len(stages[number]), -1)
-        made.append(bits[rows].reshape(-1))
-        ops.append(op if len(rows) == len(bits) else take_rows(op, rows))
-    new = np.zeros(circuit.bits, np.int64)
-    new[np.concatenate(made)] = np.arange(circuit.bits)
-    return replace(
-        circuit,
-        ops=tuple(renumber(op, new) for op in ops),
-        stages=tuple(stage for stage, _, _ in parts),
-        outputs=tuple(
-            replace(output, words=Words(new[output.words.bits], output.words.signed))
-            for output in circuit.outputs
-        ),
-    )
+    parts = []
+    for number, (op, start) in enumerate(zip(circuit.ops, circuit.starts, strict=True)):
+        own = stages[number]
+        bits = np.arange(start, start + op.size).reshape(len(own), -1)
+        for stage in np.unique(own):
+            rows = np.flatnonzero(own == stage)
+            part = op if len(rows) == len(bits) else take_rows(op, rows)
+            parts.append((number, Placed(part, bits[rows].reshape(-1), int(stage))))
+    parts.sort(key=lambda part: (part[1].stage, part[0]))
+    return assemble(circuit, [part for _, part in parts], np.arange(circuit.bits))
