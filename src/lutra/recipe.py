@@ -196,9 +196,9 @@ class OptimiseConfig(_Section):
 
     @model_validator(mode="after")
     def _check(self) -> "OptimiseConfig":
-        unused = self.model_fields_set & {"rounds", "objective", "prove"}
-        if self.area != "map" and unused:
-            raise ValueError(f'{sorted(unused)[0]} is of no use without area = "map"')
+        for name in ("rounds", "objective", "prove"):
+            if self.area != "map" and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f'{name} is of no use without area = "map"')
         return self
 
 
