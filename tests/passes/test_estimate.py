@@ -103,5 +103,6 @@ def test_other_operations_and_many_bits() -> None:
 def test_near_what_mapping_finds(width: int) -> None:
     codes = smooth(np.random.default_rng(width), 6, 9, width)
     circuit = neurons(codes, width).build("smooth")
-    mapped = estimate_lut6(map_luts(circuit, rounds=2)).sum()
-    assert estimate_lut6(circuit).sum() == pytest.approx(mapped, rel=0.3)
+    mapped = len(tables_of(map_luts(circuit, rounds=2)))
+    error = estimate_lut6(circuit).sum() - mapped  # the estimate is real, the count is exact
+    assert abs(error) < 0.3 * mapped
