@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from lutra.bench import record
+from lutra.bench import area_figures, record
 from lutra.circuit import Builder, Circuit, Lut, evaluate
 from lutra.emit import emit_verilog
 from lutra.flow import open_run
@@ -57,11 +57,11 @@ def _measure(name: str) -> dict[str, Any]:
         started = time.perf_counter()
         forms[kind] = pack(map_luts(form, rounds=2))
         seconds[kind] = time.perf_counter() - started
-    figures: dict[str, Any] = {"case": _figures(_by_cases(plain))}
+    figures: dict[str, Any] = {"case": area_figures(_by_cases(plain))}
     for kind, form in forms.items():
         _equal(plain, form)
         with tempfile.TemporaryDirectory() as folder:
-            figures[kind] = _figures(synthesise(emit_verilog(form, Path(folder), style="luts")))
+            figures[kind] = area_figures(synthesise(emit_verilog(form, Path(folder), style="luts")))
     (op,) = (op for op in plain.ops if isinstance(op, Lut))
     figures |= {"neurons": len(op.wires), "inputs": op.fan_in, "bits": op.outputs}
     figures |= {
@@ -99,17 +99,6 @@ def _by_cases(circuit: Circuit) -> Synthesis:
         text = "\n".join([*header, *body, "endmodule", ""])
         rtl.files[0].write_text(text.replace("output [", "output reg ["))
         return synthesise(rtl)
-
-
-def _figures(found: Synthesis) -> dict[str, Any]:
-    return {
-        "lut": found.lut6_total,
-        "lut_by_inputs": found.luts,
-        "muxf": found.muxf,
-        "carry": found.carry,
-        "levels": found.levels,
-        "seconds": found.seconds,
-    }
 
 
 def _equal(plain: Circuit, form: Circuit) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from lutra.bench import record
+from lutra.bench import area_figures, record
 from lutra.circuit import Circuit, evaluate
 from lutra.data import Dataset
 from lutra.emit import Style, emit_verilog
@@ -129,14 +129,7 @@ def _area(circuit: Circuit, part: str, style: Style, data: Dataset) -> dict[str,
             difference = first_difference(evaluate(own, x), evaluate(netlist, x))
             if difference:
                 raise SystemExit(f"{circuit.name}: the netlist differs: {difference}")
-    return {
-        "lut": found.lut6_total,
-        "lut_by_inputs": found.luts,
-        "muxf": found.muxf,
-        "carry": found.carry,
-        "levels": found.levels,
-        "seconds": found.seconds,
-    }
+    return area_figures(found)
 
 
 def _accuracies(circuit: Circuit, data: Dataset) -> dict[str, float]:

@@ -10,8 +10,9 @@ from typing import Any
 from lutra.errors import LutraError
 from lutra.files import write_json
 from lutra.provenance import commit, cpu, packages
+from lutra.tools import Synthesis
 
-__all__ = ["benchmarks", "record", "run_benchmark"]
+__all__ = ["area_figures", "benchmarks", "record", "run_benchmark"]
 
 _FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -40,6 +41,18 @@ def run_benchmark(name: str) -> dict[str, Any]:
     if done.returncode:
         raise LutraError(f"benchmark {name}: {known[name]} ended with status {done.returncode}")
     return json.loads(done.stdout.splitlines()[-1])
+
+
+def area_figures(found: Synthesis) -> dict[str, Any]:
+    """Return what benchmarks record of a synthesis."""
+    return {
+        "lut": found.lut6_total,
+        "lut_by_inputs": found.luts,
+        "muxf": found.muxf,
+        "carry": found.carry,
+        "levels": found.levels,
+        "seconds": found.seconds,
+    }
 
 
 def record(name: str, figures: dict[str, Any]) -> None:
