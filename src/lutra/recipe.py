@@ -23,6 +23,7 @@ from lutra.nn.families import (
     Kan,
     NeuraLutAssemble,
 )
+from lutra.tools import Objective
 from lutra.trees import TreeLut
 from lutra.weightless import Bthowen, Uleen
 
@@ -188,7 +189,7 @@ class OptimiseConfig(_Section):
     """Exact optimisation: none; simpler and fewer tables; or these mapped to LUT6 by ABC."""
     rounds: Annotated[int, Field(ge=1, le=100)] = 2
     """How often ``map`` maps every neuron from each of its forms."""
-    objective: Literal["area", "delay"] = "area"
+    objective: Objective = "area"
     """Which result ``map`` keeps of each neuron: the one of the fewest LUTs, or of the fewest
     levels."""
     prove: bool = True

@@ -1,4 +1,4 @@
-"""Circuit -> circuit. No torch here."""
+"""Circuit -> circuit, and what writers and provers of circuits share. No torch here."""
 
 from lutra.passes._adders import (
     Bit,
