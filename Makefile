@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard src/lutra/_kernels/*.cpp src/lutra/_kernels/*.h)
+SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard $(addprefix src/lutra/_kernels/,*.cpp *.h logic/*.cpp logic/*.h))
 PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_CONSTRAINT
 

@@ -8,6 +8,7 @@
     +-- ModelError      a model trained elsewhere that is malformed or has no circuit
     +-- CircuitError    a circuit that breaks an invariant, or a malformed circuit file
     +-- CheckpointError a checkpoint that is corrupt or belongs to another recipe
+    +-- EngineError     a program that this machine cannot run
     +-- ToolError       an external tool that is missing, failed, or wrote what we cannot read
     +-- VerifyError     two stages that must agree do not
     +-- OutputError     a result that could not be written (full disk, no permission)
@@ -19,6 +20,7 @@ __all__ = [
     "CheckpointError",
     "CircuitError",
     "DataError",
+    "EngineError",
     "LutraError",
     "ModelError",
     "OutputError",
@@ -51,6 +53,10 @@ class CircuitError(LutraError):
 
 class CheckpointError(LutraError):
     """A checkpoint that is corrupt or belongs to another recipe."""
+
+
+class EngineError(LutraError):
+    """A program that this machine cannot run."""
 
 
 class ToolError(LutraError):

@@ -10,6 +10,7 @@
 
 #include "cover.h"
 #include "kernels.h"
+#include "logic/bind.h"
 #include "threads.h"
 
 #if defined(__GLIBC__)
@@ -119,6 +120,7 @@ void keep_freed_memory() {
 }  // namespace
 
 NB_MODULE(_native, m) {
+    logic::bind(m);
     m.def("keep_freed_memory", &keep_freed_memory);
     m.def("instruction_sets", [] {
         std::vector<std::string> names;

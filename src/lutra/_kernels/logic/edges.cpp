@@ -1,0 +1,174 @@
+// See kernels.cpp for why nothing but the table at the end has external linkage.
+
+#include "edges.h"
+
+#include <cstring>
+
+#if defined(__AVX512BW__)
+#include <immintrin.h>
+#endif
+
+namespace lutra::logic {
+namespace {
+
+#if defined(__AVX512BW__)
+// One bit per feature of a sample.
+struct Row {
+    Row(const Sheet &sheet, size_t bytes) : is_mask(sheet.is_mask) {
+        uint8_t *to = reinterpret_cast<uint8_t *>(values);
+        for (int i = 0; i < 64; ++i) std::memcpy(to + i * bytes, &sheet.values[i], bytes);
+    }
+    template <typename T>
+    uint64_t ask(const T *row) const {
+        constexpr size_t lanes = 64 / sizeof(T);
+        uint64_t result = 0;
+        for (size_t i = 0; i < sizeof(T); ++i)
+            result |= uint64_t(part(_mm512_loadu_si512(row + i * lanes), values[i], T())) << i * lanes;
+        return result;
+    }
+    uint64_t part(__m512i x, __m512i v, uint8_t) const {
+        return is_mask ? _mm512_test_epi8_mask(x, v) : _mm512_cmpge_epu8_mask(x, v);
+    }
+    uint64_t part(__m512i x, __m512i v, int8_t) const {
+        return is_mask ? _mm512_test_epi8_mask(x, v) : _mm512_cmpge_epi8_mask(x, v);
+    }
+    uint64_t part(__m512i x, __m512i v, uint16_t) const {
+        return is_mask ? _mm512_test_epi16_mask(x, v) : _mm512_cmpge_epu16_mask(x, v);
+    }
+    uint64_t part(__m512i x, __m512i v, int16_t) const {
+        return is_mask ? _mm512_test_epi16_mask(x, v) : _mm512_cmpge_epi16_mask(x, v);
+    }
+    uint64_t part(__m512i x, __m512i v, int32_t) const {
+        return is_mask ? _mm512_test_epi32_mask(x, v) : _mm512_cmpge_epi32_mask(x, v);
+    }
+    uint64_t part(__m512i x, __m512i v, int64_t) const {
+        return is_mask ? _mm512_test_epi64_mask(x, v) : _mm512_cmpge_epi64_mask(x, v);
+    }
+    bool is_mask;
+    __m512i values[8];
+};
+#else
+struct Row {
+    Row(const Sheet &sheet, size_t) : sheet(sheet) {}
+    template <typename T>
+    uint64_t ask(const T *row) const {
+        uint8_t yes[64];
+        if (sheet.is_mask)
+            for (int i = 0; i < 64; ++i) yes[i] = (row[i] & T(sheet.values[i])) != 0;
+        else
+            for (int i = 0; i < 64; ++i) yes[i] = row[i] >= T(sheet.values[i]);
+        uint64_t result = 0;
+        for (int i = 0; i < 8; ++i) {
+            uint64_t eight;
+            std::memcpy(&eight, yes + 8 * i, 8);
+            result |= (eight * 0x0102040810204080u >> 56) << 8 * i;
+        }
+        return result;
+    }
+    const Sheet &sheet;
+};
+#endif
+
+// Bit j of word i becomes bit i of word j.
+#if defined(__AVX512VBMI__) && defined(__GFNI__)
+inline void transpose(uint64_t *words) {
+    // The matrix product numbers rows from the last.
+    alignas(64) uint8_t first[64], last[64];
+    for (int i = 0; i < 64; ++i) {
+        first[i] = uint8_t((7 - i % 8) * 8 + i / 8);
+        last[i] = uint8_t(i % 8 * 8 + i / 8);
+    }
+    const __m512i identity = _mm512_set1_epi64(int64_t(0x8040201008040201u));
+    __m512i v[8], t[8];
+    for (int r = 0; r < 8; ++r) {  // word c: byte b is bit 8 c + b of eight words
+        v[r] = _mm512_permutexvar_epi8(_mm512_load_si512(first), _mm512_load_si512(words + 8 * r));
+        v[r] = _mm512_gf2p8affine_epi64_epi8(identity, v[r], 0);
+    }
+    for (int r = 0; r < 8; r += 2) {
+        t[r] = _mm512_unpacklo_epi64(v[r], v[r + 1]);
+        t[r + 1] = _mm512_unpackhi_epi64(v[r], v[r + 1]);
+    }
+    for (int r = 0; r < 8; r += 4)
+        for (int i = 0; i < 2; ++i) {  // words i and i + 4, i + 2 and i + 6 of four rows
+            v[r + i] = _mm512_permutex2var_epi64(
+                t[r + i], _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13), t[r + i + 2]);
+            v[r + i + 2] = _mm512_permutex2var_epi64(
+                t[r + i], _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15), t[r + i + 2]);
+        }
+    for (int i = 0; i < 4; ++i) {
+        t[i] = _mm512_shuffle_i64x2(v[i], v[i + 4], 0x44);
+        t[i + 4] = _mm512_shuffle_i64x2(v[i], v[i + 4], 0xee);
+    }
+    for (int c = 0; c < 8; ++c)
+        _mm512_store_si512(words + 8 * c, _mm512_permutexvar_epi8(_mm512_load_si512(last), t[c]));
+}
+#else
+inline void transpose(uint64_t *words) {
+    uint64_t mask = 0x00000000ffffffffu;
+    for (unsigned j = 32; j; j >>= 1, mask ^= mask << j)
+        for (unsigned k = 0; k < 64; k = ((k | j) + 1) & ~j) {
+            const uint64_t t = (words[k] >> j ^ words[k | j]) & mask;
+            words[k] ^= t << j;
+            words[k | j] ^= t;
+        }
+}
+#endif
+
+template <typename T>
+void slice(const Sheet &sheet, const T *rows, size_t row, size_t samples, uint8_t *memory,
+           size_t stride) {
+    alignas(64) uint64_t words[64] = {};
+    const Row ask(sheet, sizeof(T));
+    for (size_t s = 0; s < samples; ++s) words[s] = ask.ask(rows + s * row + sheet.feature);
+    transpose(words);
+    for (int i = 0; i < 64; ++i)
+        if (sheet.slots[i] >= 0) std::memcpy(memory + sheet.slots[i] * stride, &words[i], 8);
+}
+
+void spread(uint64_t bits, unsigned shift, int64_t *values) {
+    for (int s = 0; s < 64; ++s) values[s] |= int64_t(bits >> s & 1) << shift;
+}
+
+// Registers are memory like the slots, of which the innermost cache holds some.
+void interpret(const Step *steps, size_t count, uint8_t *memory, size_t stride, Vector *registers,
+               size_t vectors) {
+    for (const Step *s = steps; s < steps + count; ++s) {
+        Vector *to = registers + s->to * vectors;
+        const Vector *a = registers + s->a * vectors;
+        Vector *slot = reinterpret_cast<Vector *>(memory + s->slot * stride);
+        const Vector *b = s->from_slot ? slot : registers + s->b * vectors;
+        const auto each = [&](auto operation) {
+            for (size_t v = 0; v < vectors; ++v) to[v] = operation(a[v], b[v]);
+        };
+        switch (s->kind) {
+            case Step::kLoad: std::memcpy(to, slot, vectors * sizeof(Vector)); break;
+            case Step::kStore: std::memcpy(slot, to, vectors * sizeof(Vector)); break;
+            case Step::kAnd: each([](Vector x, Vector y) { return x & y; }); break;
+            case Step::kAndNot: each([](Vector x, Vector y) { return ~x & y; }); break;
+            case Step::kOr: each([](Vector x, Vector y) { return x | y; }); break;
+            case Step::kXor: each([](Vector x, Vector y) { return x ^ y; }); break;
+            default: break;
+        }
+    }
+}
+
+}  // namespace
+
+#if defined(__AVX512VBMI__)
+const Edges edges_avx512vbmi = {
+    "avx512vbmi",
+#elif defined(__AVX512F__)
+const Edges edges_avx512 = {
+    "avx512",
+#elif defined(__AVX2__)
+const Edges edges_avx2 = {
+    "avx2",
+#else
+const Edges edges_portable = {
+    "portable",
+#endif
+    slice<uint8_t>, slice<int8_t>, slice<uint16_t>, slice<int16_t>, slice<int32_t>, slice<int64_t>,
+    spread, interpret,
+};
+
+}  // namespace lutra::logic

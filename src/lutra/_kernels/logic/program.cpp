@@ -1,0 +1,265 @@
+#include "program.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <stdexcept>
+#include <type_traits>
+
+#include "../threads.h"
+
+namespace lutra::logic {
+namespace {
+
+constexpr size_t kSegment = 3000;        // steps whose code the innermost caches hold
+constexpr size_t kBlockBytes = 384 << 10;  // most of a core's own cache
+constexpr size_t kMaxVectors = 8;
+constexpr unsigned kRegisters = 64;  // of the interpreter
+
+// Memory of a thread, which grows and stays.
+class Buffer {
+  public:
+    ~Buffer() { std::free(data_); }
+    void *reserve(size_t bytes) {
+        if (bytes > size_) {
+            std::free(data_);
+            size_ = (bytes + 4095) / 4096 * 4096;
+            data_ = std::aligned_alloc(4096, size_);
+            if (!data_) {
+                size_ = 0;
+                throw std::bad_alloc();
+            }
+        }
+        return data_;
+    }
+
+  private:
+    void *data_ = nullptr;
+    size_t size_ = 0;
+};
+thread_local Buffer memories, register_files, row_buffers;
+
+const Edges &best_edges(bool portable) {
+#if defined(LUTRA_X86)
+    __builtin_cpu_init();
+    const auto wide = [] {
+        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    };
+    if (!portable && wide())
+        return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni")
+                   ? edges_avx512vbmi
+                   : edges_avx512;
+    if (!portable && __builtin_cpu_supports("avx2")) return edges_avx2;
+#endif
+    (void)portable;
+    return edges_portable;
+}
+
+// Whether all words lie in low..high; the words as T.
+template <typename T, typename From>
+bool narrow(const From *from, size_t count, T *to, int64_t low, int64_t high) {
+    bool good = true;
+    for (size_t i = 0; i < count; ++i) {
+        const From x = from[i];
+        to[i] = T(x);
+        if constexpr (std::is_same_v<From, uint64_t>) good &= x <= uint64_t(high);
+        else good &= int64_t(x) >= low && int64_t(x) <= high;
+    }
+    return good;
+}
+
+template <typename Body>
+auto with_type(Type type, const Body &body) {
+    switch (type) {
+        case Type::kU8: return body(uint8_t());
+        case Type::kI8: return body(int8_t());
+        case Type::kU16: return body(uint16_t());
+        case Type::kI16: return body(int16_t());
+        case Type::kU32: return body(uint32_t());
+        case Type::kI32: return body(int32_t());
+        case Type::kU64: return body(uint64_t());
+        case Type::kI64: break;
+    }
+    return body(int64_t());
+}
+
+}  // namespace
+
+std::vector<std::string> instruction_sets() {
+    std::vector<std::string> result{"portable"};
+#if defined(LUTRA_X86) && defined(__unix__)
+    if (__builtin_cpu_supports("avx2")) result.push_back("avx2");
+    if (&best_edges(false) == &edges_avx512 || &best_edges(false) == &edges_avx512vbmi)
+        result.push_back("avx512");
+#endif
+    return result;
+}
+
+Program::Program(Network &network, const int64_t *bits, std::vector<Form> words,
+                 const std::string &set, size_t block)
+    : inputs_(network.inputs_), width_(network.width_), signed_(network.signed_),
+      edges_(&best_edges(set == "portable")), words_(std::move(words)) {
+    std::vector<Literal> outputs;
+    for (const Form &word : words_)
+        for (unsigned i = 0; i < word.width; ++i) outputs.push_back(network.bit(*bits++));
+    planes_ = network.planes_;
+    std::vector<Node> nodes = merged(network.graph_, outputs);
+    if (set != "avx512") nodes = two_input(nodes, outputs);
+    const unsigned registers = set == "avx512" ? 32 : set == "avx2" ? 16 : kRegisters;
+    Schedule schedule = allocate(nodes, outputs, planes_.size(), registers, kSegment);
+    slots_ = std::max<size_t>(schedule.slots, 1);
+    operations_ = depth_first(nodes, outputs).size();
+    const size_t bytes = block ? block : kBlockBytes;
+    vectors_ = std::clamp<size_t>(bytes / (slots_ * kVectorBytes), 1, kMaxVectors);
+    const size_t stride = vectors_ * kVectorBytes;
+    if (slots_ * stride > size_t(std::numeric_limits<int32_t>::max()))
+        throw std::length_error("the program needs more memory than its code can address");
+    for (Literal output : outputs) {
+        const uint32_t slot = output >> 1 ? schedule.slot_of[output >> 1] : 0;
+        results_.push_back({output >> 1 ? int64_t(slot) : -1, bool(output & 1)});
+    }
+    if (set == "portable") steps_ = std::move(schedule.steps);
+    else
+        code_ = std::make_unique<Code>(
+            schedule.steps, set == "avx512" ? Target::kAvx512 : Target::kAvx2, stride);
+    arrange();
+}
+
+// Planes of one kind of 64 neighbouring features share a sheet.
+void Program::arrange() {
+    std::map<std::tuple<uint32_t, bool, int64_t>, size_t> known;
+    std::map<uint32_t, int64_t> compared;
+    for (size_t p = 0; p < planes_.size(); ++p) {
+        const Network::Plane &plane = planes_[p];
+        const uint32_t tile = plane.feature / 64;
+        const int64_t which = plane.is_bit ? plane.value : compared[plane.feature]++;
+        const auto [at, fresh] = known.try_emplace({tile, plane.is_bit, which}, sheets_.size());
+        if (fresh) {
+            const size_t last = inputs_ > 64 ? inputs_ - 64 : 0;
+            Sheet sheet{uint32_t(std::min<size_t>(64 * tile, last)), plane.is_bit, {}, {}};
+            std::fill(sheet.slots, sheet.slots + 64, -1);
+            sheets_.push_back(sheet);
+        }
+        Sheet &sheet = sheets_[at->second];
+        const uint32_t lane = plane.feature - sheet.feature;
+        sheet.values[lane] = plane.is_bit ? int64_t(uint64_t(1) << plane.value) : plane.value;
+        sheet.slots[lane] = int32_t(p);
+    }
+}
+
+template <typename Fill>
+void Program::blocks(size_t samples, int64_t *results, int threads, const Fill &fill) const {
+    constexpr size_t kLanes = kVectorBytes * 8;
+    const size_t block = vectors_ * kLanes, stride = vectors_ * kVectorBytes;
+    parallel(samples, kLanes, threads, [&](size_t begin, size_t end) {
+        uint8_t *memory = static_cast<uint8_t *>(memories.reserve(slots_ * stride));
+        Vector *registers = nullptr;
+        if (!code_)
+            registers = static_cast<Vector *>(register_files.reserve(kRegisters * stride));
+        for (size_t first = begin; first < end; first += block) {
+            const size_t count = std::min(block, end - first);
+            const size_t vectors = (count + kLanes - 1) / kLanes;
+            fill(first, count, memory, stride);
+            if (code_) code_->run(memory, vectors);
+            else edges_->interpret(steps_.data(), steps_.size(), memory, stride, registers, vectors);
+            collect(memory, count, results + first * words_.size());
+        }
+    });
+}
+
+void Program::collect(const uint8_t *memory, size_t samples, int64_t *results) const {
+    const size_t stride = vectors_ * kVectorBytes, count = words_.size();
+    for (size_t first = 0; first < samples; first += 64) {
+        const Result *result = results_.data();
+        for (size_t w = 0; w < count; ++w) {
+            const auto [width, is_signed] = words_[w];
+            alignas(64) int64_t values[64] = {};
+            for (unsigned j = 0; j < width; ++j, ++result) {
+                uint64_t bits = 0;
+                if (result->slot >= 0)
+                    std::memcpy(&bits, memory + size_t(result->slot) * stride + first / 8, 8);
+                edges_->spread(result->complemented ? ~bits : bits, j, values);
+            }
+            if (is_signed)
+                for (int64_t &value : values)
+                    value = int64_t(uint64_t(value) << (64 - width)) >> (64 - width);
+            const size_t group = std::min<size_t>(64, samples - first);
+            for (size_t s = 0; s < group; ++s) results[(first + s) * count + w] = values[s];
+        }
+    }
+}
+
+template <typename T>
+size_t Program::run_as(Slice<T> slice, const void *rows, Type type, size_t row, size_t samples,
+                       int64_t *results, int threads) const {
+    const int64_t low = signed_ ? -(int64_t(1) << (width_ - 1)) : 0;
+    const int64_t high = low + ((int64_t(1) << width_) - 1);
+    const bool as_they_are = with_type(type, [&](auto of) {
+        return std::is_same_v<decltype(of), T> && int64_t(std::numeric_limits<T>::min()) >= low &&
+               int64_t(std::numeric_limits<T>::max()) <= high && row % sizeof(T) == 0 &&
+               uintptr_t(rows) % sizeof(T) == 0 && inputs_ >= 64;
+    });
+    const size_t padded = std::max<size_t>(inputs_, 64);
+    std::atomic<size_t> bad{samples};
+    const auto copy = [&](size_t first, size_t count) {
+        T *buffer = static_cast<T *>(row_buffers.reserve(64 * padded * sizeof(T)));
+        with_type(type, [&](auto of) {
+            using From = decltype(of);
+            for (size_t s = 0; s < count; ++s) {
+                const auto *from = reinterpret_cast<const From *>(
+                    static_cast<const uint8_t *>(rows) + (first + s) * row);
+                if (narrow(from, inputs_, buffer + s * padded, low, high)) continue;
+                size_t seen = bad.load();
+                while (first + s < seen && !bad.compare_exchange_weak(seen, first + s)) {}
+            }
+        });
+        return buffer;
+    };
+    blocks(samples, results, threads,
+           [&](size_t first, size_t count, uint8_t *memory, size_t stride) {
+               for (size_t s = 0; s < count; s += 64) {
+                   const size_t group = std::min<size_t>(64, count - s);
+                   const T *from;
+                   size_t step = padded;
+                   if (as_they_are) {
+                       from = reinterpret_cast<const T *>(static_cast<const uint8_t *>(rows) +
+                                                          (first + s) * row);
+                       step = row / sizeof(T);
+                   } else from = copy(first + s, group);
+                   for (const Sheet &sheet : sheets_)
+                       slice(sheet, from, step, group, memory + s / 8, stride);
+               }
+           });
+    return bad;
+}
+
+size_t Program::run(const void *rows, Type type, size_t row, size_t samples, int64_t *results,
+                    int threads) const {
+    const auto as = [&](auto slice) {
+        return run_as(slice, rows, type, row, samples, results, threads);
+    };
+    if (width_ <= 8) return signed_ ? as(edges_->slice_i8) : as(edges_->slice_u8);
+    if (width_ <= 16) return signed_ ? as(edges_->slice_i16) : as(edges_->slice_u16);
+    if (width_ <= (signed_ ? 32 : 31)) return as(edges_->slice_i32);
+    return as(edges_->slice_i64);
+}
+
+void Program::run_bits(const uint64_t *bits, size_t row, size_t samples, int64_t *results,
+                       int threads) const {
+    for (const Network::Plane &plane : planes_)
+        if (!plane.is_bit) throw std::invalid_argument("the program compares whole words");
+    blocks(samples, results, threads,
+           [&](size_t first, size_t count, uint8_t *memory, size_t stride) {
+               const size_t words = (count + 63) / 64;
+               for (size_t p = 0; p < planes_.size(); ++p) {
+                   const size_t bit = planes_[p].feature * width_ + size_t(planes_[p].value);
+                   std::memcpy(memory + p * stride, bits + bit * row + first / 64, 8 * words);
+               }
+           });
+}
+
+}  // namespace lutra::logic

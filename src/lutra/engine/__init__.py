@@ -1,0 +1,5 @@
+"""Circuits in software, as fast as the processor's logic allows."""
+
+from lutra.engine._program import Program, instruction_sets
+
+__all__ = ["Program", "instruction_sets"]
