@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "lutra"
 # A room may import from those before it.
 ORDER = [
     ["errors", "files", "provenance", "_kernels"],
-    ["circuit", "passes", "emit", "tools", "verify"],
+    ["circuit", "passes", "engine", "emit", "tools", "verify"],
     ["data", "trees"],
     ["nn", "weightless", "recipe", "train"],
     ["report", "results", "bench", "flow", "cli"],

@@ -1,5 +1,6 @@
 """Circuits in software, as fast as the processor's logic allows."""
 
+from lutra.engine._packed import pack_samples
 from lutra.engine._program import Program, instruction_sets
 
-__all__ = ["Program", "instruction_sets"]
+__all__ = ["Program", "instruction_sets", "pack_samples"]

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,9 +68,7 @@ class Program:
         self._program = None
         if native is None:
             return
-        network = native.Network(
-            circuit.inputs, circuit.input_width, circuit.input_signed, packed
-        )
+        network = native.Network(circuit.inputs, circuit.input_width, circuit.input_signed, packed)
         for op in circuit.ops:
             _add(network, op)
         words = [word for output in found for word in [output.words] * output.words.count]
@@ -109,7 +108,9 @@ class Program:
         if inputs.dtype.kind not in "biu":
             raise ValueError(f"inputs are {inputs.dtype}; expected raw fixed-point integers")
         if inputs.ndim != 2 or inputs.shape[1] != circuit.inputs:
-            raise ValueError(f"inputs of shape {inputs.shape}; expected (samples, {circuit.inputs})")
+            raise ValueError(
+                f"inputs of shape {inputs.shape}; expected (samples, {circuit.inputs})"
+            )
         if self._program is None:
             found = evaluate(circuit, inputs)
             return {name: found[name] for name in self.outputs}
@@ -143,8 +144,7 @@ class Program:
         Parameters
         ----------
         bits
-            Bit ``s % 64`` of ``bits[i, s // 64]`` is bit i of the circuit's inputs for sample s.
-            Shape (circuit.input_bits, at least samples / 64).
+            As `pack_samples` returns them. Shape (circuit.input_bits, at least samples / 64).
         samples
             How many.
         threads
@@ -190,9 +190,7 @@ class Program:
 
     def _named(self, results: Ints) -> dict[str, Ints]:
         ends = self._ends
-        return {
-            name: results[:, ends[i] : ends[i + 1]] for i, name in enumerate(self.outputs)
-        }
+        return {name: results[:, ends[i] : ends[i + 1]] for i, name in enumerate(self.outputs)}
 
 
 def instruction_sets() -> tuple[str, ...]:
@@ -200,7 +198,7 @@ def instruction_sets() -> tuple[str, ...]:
     return tuple(native.program_sets()) if native else ("numpy",)
 
 
-def _add(network: object, op: Op) -> None:
+def _add(network: Any, op: Op) -> None:
     def at(array: NDArray[np.generic]) -> int:
         kept.append(np.ascontiguousarray(array))
         return kept[-1].ctypes.data
@@ -211,13 +209,16 @@ def _add(network: object, op: Op) -> None:
             network.lut(at(op.wires), at(op.table), len(op.wires), op.fan_in, op.outputs)
         case Sum():
             terms = op.wires.shape[1]
-            network.sum(
-                at(op.wires), at(op.weights), at(op.bias), len(op.wires), terms, op.width
-            )
+            network.sum(at(op.wires), at(op.weights), at(op.bias), len(op.wires), terms, op.width)
         case Encode():
             words, each = op.words, op.thresholds.shape[1]
             network.encode(
-                at(words.bits), words.count, words.width, words.signed, at(op.thresholds), each,
+                at(words.bits),
+                words.count,
+                words.width,
+                words.signed,
+                at(op.thresholds),
+                each,
                 op.thermometer,
             )
         case Compare():

@@ -1,7 +1,6 @@
 #include "code.h"
 
 #include <cstring>
-#include <stdexcept>
 
 #if defined(LUTRA_X86) && defined(__unix__)
 #include <sys/mman.h>
@@ -107,17 +106,17 @@ class Writer {
 
 }  // namespace
 
-Code::Code(const std::vector<Step> &steps, Target target, size_t stride)
-    : halves_(target == Target::kAvx2) {
+std::unique_ptr<Code> Code::make(const std::vector<Step> &steps, Target target, size_t stride) {
     const std::vector<uint8_t> code = Writer(target, stride).write(steps);
-    size_ = code.size();
-    memory_ = mmap(nullptr, size_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory_ == MAP_FAILED) throw std::runtime_error("no memory for machine code");
-    std::memcpy(memory_, code.data(), size_);
-    if (mprotect(memory_, size_, PROT_READ | PROT_EXEC)) {
-        munmap(memory_, size_);
-        throw std::runtime_error("the system does not let memory be executed");
+    void *memory =
+        mmap(nullptr, code.size(), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return nullptr;
+    std::memcpy(memory, code.data(), code.size());
+    if (mprotect(memory, code.size(), PROT_READ | PROT_EXEC)) {
+        munmap(memory, code.size());
+        return nullptr;
     }
+    return std::unique_ptr<Code>(new Code(memory, code.size(), target == Target::kAvx2));
 }
 
 Code::~Code() { munmap(memory_, size_); }
@@ -129,9 +128,7 @@ void Code::run(uint8_t *memory, size_t vectors) const {
 
 #else
 
-Code::Code(const std::vector<Step> &, Target, size_t) {
-    throw std::runtime_error("no machine code for this processor");
-}
+std::unique_ptr<Code> Code::make(const std::vector<Step> &, Target, size_t) { return nullptr; }
 Code::~Code() {}
 void Code::run(uint8_t *, size_t) const {}
 

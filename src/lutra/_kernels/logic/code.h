@@ -15,8 +15,8 @@ constexpr size_t kVectorBytes = 64;
 // Memory that holds code: written once, then executed.
 class Code {
   public:
-    // `stride` bytes lie between slots. Throws where the system allows no memory to execute.
-    Code(const std::vector<Step> &steps, Target target, size_t stride);
+    // `stride` bytes lie between slots. Nothing where the system allows no memory to be executed.
+    static std::unique_ptr<Code> make(const std::vector<Step> &steps, Target target, size_t stride);
     ~Code();
     Code(const Code &) = delete;
 
@@ -25,8 +25,10 @@ class Code {
     size_t size() const { return size_; }
 
   private:
-    void *memory_ = nullptr;
-    size_t size_ = 0;
+    Code(void *memory, size_t size, bool halves) : memory_(memory), size_(size), halves_(halves) {}
+
+    void *memory_;
+    size_t size_;
     bool halves_;
 };
 

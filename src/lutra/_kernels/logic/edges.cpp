@@ -2,7 +2,10 @@
 
 #include "edges.h"
 
+#include <algorithm>
 #include <cstring>
+#include <limits>
+#include <utility>
 
 #if defined(__AVX512BW__)
 #include <immintrin.h>
@@ -129,24 +132,54 @@ void spread(uint64_t bits, unsigned shift, int64_t *values) {
     for (int s = 0; s < 64; ++s) values[s] |= int64_t(bits >> s & 1) << shift;
 }
 
+template <typename From, typename T>
+bool narrow(const void *words, size_t count, T *to, int64_t low, int64_t high) {
+    const From *from = static_cast<const From *>(words);
+    From least = std::numeric_limits<From>::max(), most = std::numeric_limits<From>::min();
+    for (size_t i = 0; i < count; ++i) {
+        least = std::min(least, from[i]);
+        most = std::max(most, from[i]);
+        to[i] = T(from[i]);
+    }
+    return !count || (std::cmp_greater_equal(least, low) && std::cmp_less_equal(most, high));
+}
+
+template <typename T>
+constexpr Reader<T> reader = {
+    slice<T>,
+    {narrow<uint8_t, T>, narrow<int8_t, T>, narrow<uint16_t, T>, narrow<int16_t, T>,
+     narrow<uint32_t, T>, narrow<int32_t, T>, narrow<uint64_t, T>, narrow<int64_t, T>},
+};
+
+#if defined(__AVX512F__)
+constexpr size_t kLaneBytes = 64;
+#elif defined(__AVX2__)
+constexpr size_t kLaneBytes = 32;
+#else
+constexpr size_t kLaneBytes = 16;
+#endif
+typedef uint64_t Lane __attribute__((vector_size(kLaneBytes), may_alias));
+
 // Registers are memory like the slots, of which the innermost cache holds some.
-void interpret(const Step *steps, size_t count, uint8_t *memory, size_t stride, Vector *registers,
-               size_t vectors) {
+void interpret(const Step *steps, size_t count, uint8_t *memory, size_t stride, uint8_t *registers,
+               size_t bytes) {
     for (const Step *s = steps; s < steps + count; ++s) {
-        Vector *to = registers + s->to * vectors;
-        const Vector *a = registers + s->a * vectors;
-        Vector *slot = reinterpret_cast<Vector *>(memory + s->slot * stride);
-        const Vector *b = s->from_slot ? slot : registers + s->b * vectors;
+        uint8_t *to = registers + s->to * bytes, *slot = memory + s->slot * stride;
+        const uint8_t *a = registers + s->a * bytes;
+        const uint8_t *b = s->from_slot ? slot : registers + s->b * bytes;
         const auto each = [&](auto operation) {
-            for (size_t v = 0; v < vectors; ++v) to[v] = operation(a[v], b[v]);
+            for (size_t i = 0; i < bytes; i += kLaneBytes)
+                *reinterpret_cast<Lane *>(to + i) =
+                    operation(*reinterpret_cast<const Lane *>(a + i),
+                              *reinterpret_cast<const Lane *>(b + i));
         };
         switch (s->kind) {
-            case Step::kLoad: std::memcpy(to, slot, vectors * sizeof(Vector)); break;
-            case Step::kStore: std::memcpy(slot, to, vectors * sizeof(Vector)); break;
-            case Step::kAnd: each([](Vector x, Vector y) { return x & y; }); break;
-            case Step::kAndNot: each([](Vector x, Vector y) { return ~x & y; }); break;
-            case Step::kOr: each([](Vector x, Vector y) { return x | y; }); break;
-            case Step::kXor: each([](Vector x, Vector y) { return x ^ y; }); break;
+            case Step::kLoad: std::memcpy(to, slot, bytes); break;
+            case Step::kStore: std::memcpy(slot, to, bytes); break;
+            case Step::kAnd: each([](Lane x, Lane y) { return x & y; }); break;
+            case Step::kAndNot: each([](Lane x, Lane y) { return ~x & y; }); break;
+            case Step::kOr: each([](Lane x, Lane y) { return x | y; }); break;
+            case Step::kXor: each([](Lane x, Lane y) { return x ^ y; }); break;
             default: break;
         }
     }
@@ -167,8 +200,14 @@ const Edges edges_avx2 = {
 const Edges edges_portable = {
     "portable",
 #endif
-    slice<uint8_t>, slice<int8_t>, slice<uint16_t>, slice<int16_t>, slice<int32_t>, slice<int64_t>,
-    spread, interpret,
+    reader<uint8_t>,
+    reader<int8_t>,
+    reader<uint16_t>,
+    reader<int16_t>,
+    reader<int32_t>,
+    reader<int64_t>,
+    spread,
+    interpret,
 };
 
 }  // namespace lutra::logic

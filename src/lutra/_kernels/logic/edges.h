@@ -16,25 +16,30 @@ struct Sheet {
     int32_t slots[64];  // -1: not asked
 };
 
-typedef uint64_t Vector __attribute__((vector_size(kVectorBytes), may_alias));
-
 // Samples are rows of words of type T. All slots begin `stride` bytes apart.
 template <typename T>
-using Slice = void (*)(const Sheet &sheet, const T *rows, size_t row, size_t samples,
-                       uint8_t *memory, size_t stride);
+struct Reader {
+    void (*slice)(const Sheet &sheet, const T *rows, size_t row, size_t samples, uint8_t *memory,
+                  size_t stride);
+    // By `Type`: `count` words as T, and whether all of them lie in low..high.
+    bool (*narrow[8])(const void *from, size_t count, T *to, int64_t low, int64_t high);
+};
+
+enum class Type : int { kU8, kI8, kU16, kI16, kU32, kI32, kU64, kI64 };
 
 struct Edges {
     const char *name;
-    Slice<uint8_t> slice_u8;
-    Slice<int8_t> slice_i8;
-    Slice<uint16_t> slice_u16;
-    Slice<int16_t> slice_i16;
-    Slice<int32_t> slice_i32;
-    Slice<int64_t> slice_i64;
+    Reader<uint8_t> u8;
+    Reader<int8_t> i8;
+    Reader<uint16_t> u16;
+    Reader<int16_t> i16;
+    Reader<int32_t> i32;
+    Reader<int64_t> i64;
     // values[s] |= bit s of `bits` << shift, for 64 samples.
     void (*spread)(uint64_t bits, unsigned shift, int64_t *values);
+    // Steps over `bytes` of each slot; registers are as long.
     void (*interpret)(const Step *steps, size_t count, uint8_t *memory, size_t stride,
-                      Vector *registers, size_t vectors);
+                      uint8_t *registers, size_t bytes);
 };
 
 extern const Edges edges_portable, edges_avx2, edges_avx512, edges_avx512vbmi;

@@ -59,32 +59,15 @@ const Edges &best_edges(bool portable) {
     return edges_portable;
 }
 
-// Whether all words lie in low..high; the words as T.
-template <typename T, typename From>
-bool narrow(const From *from, size_t count, T *to, int64_t low, int64_t high) {
-    bool good = true;
-    for (size_t i = 0; i < count; ++i) {
-        const From x = from[i];
-        to[i] = T(x);
-        if constexpr (std::is_same_v<From, uint64_t>) good &= x <= uint64_t(high);
-        else good &= int64_t(x) >= low && int64_t(x) <= high;
+template <typename T>
+constexpr Type type_of() {
+    constexpr bool is_signed = std::is_signed_v<T>;
+    switch (sizeof(T)) {
+        case 1: return is_signed ? Type::kI8 : Type::kU8;
+        case 2: return is_signed ? Type::kI16 : Type::kU16;
+        case 4: return is_signed ? Type::kI32 : Type::kU32;
+        default: return is_signed ? Type::kI64 : Type::kU64;
     }
-    return good;
-}
-
-template <typename Body>
-auto with_type(Type type, const Body &body) {
-    switch (type) {
-        case Type::kU8: return body(uint8_t());
-        case Type::kI8: return body(int8_t());
-        case Type::kU16: return body(uint16_t());
-        case Type::kI16: return body(int16_t());
-        case Type::kU32: return body(uint32_t());
-        case Type::kI32: return body(int32_t());
-        case Type::kU64: return body(uint64_t());
-        case Type::kI64: break;
-    }
-    return body(int64_t());
 }
 
 }  // namespace
@@ -107,25 +90,32 @@ Program::Program(Network &network, const int64_t *bits, std::vector<Form> words,
     for (const Form &word : words_)
         for (unsigned i = 0; i < word.width; ++i) outputs.push_back(network.bit(*bits++));
     planes_ = network.planes_;
-    std::vector<Node> nodes = merged(network.graph_, outputs);
-    if (set != "avx512") nodes = two_input(nodes, outputs);
-    const unsigned registers = set == "avx512" ? 32 : set == "avx2" ? 16 : kRegisters;
-    Schedule schedule = allocate(nodes, outputs, planes_.size(), registers, kSegment);
-    slots_ = std::max<size_t>(schedule.slots, 1);
-    operations_ = depth_first(nodes, outputs).size();
-    const size_t bytes = block ? block : kBlockBytes;
-    vectors_ = std::clamp<size_t>(bytes / (slots_ * kVectorBytes), 1, kMaxVectors);
-    const size_t stride = vectors_ * kVectorBytes;
-    if (slots_ * stride > size_t(std::numeric_limits<int32_t>::max()))
-        throw std::length_error("the program needs more memory than its code can address");
-    for (Literal output : outputs) {
-        const uint32_t slot = output >> 1 ? schedule.slot_of[output >> 1] : 0;
-        results_.push_back({output >> 1 ? int64_t(slot) : -1, bool(output & 1)});
+    const std::vector<Node> nodes = merged(network.graph_, outputs);
+    const auto plan = [&](unsigned registers, bool three) {
+        std::vector<Literal> ends = outputs;
+        const std::vector<Node> &made = three ? nodes : two_input(nodes, ends);
+        Schedule schedule = allocate(made, ends, planes_.size(), registers, kSegment);
+        slots_ = std::max<size_t>(schedule.slots, 1);
+        operations_ = depth_first(made, ends).size();
+        const size_t bytes = block ? block : kBlockBytes;
+        vectors_ = std::clamp<size_t>(bytes / (slots_ * kVectorBytes), 1, kMaxVectors);
+        if (slots_ * vectors_ * kVectorBytes > size_t(std::numeric_limits<int32_t>::max()))
+            throw std::length_error("the program needs more memory than its code can address");
+        for (Literal end : ends) {
+            const uint32_t node = end >> 1;
+            results_.push_back({node ? int64_t(schedule.slot_of[node]) : -1, bool(end & 1)});
+        }
+        return std::move(schedule.steps);
+    };
+    const bool wide = set == "avx512";
+    if (set != "portable") {
+        const std::vector<Step> steps = plan(wide ? 32 : 16, wide);
+        code_ = Code::make(steps, wide ? Target::kAvx512 : Target::kAvx2, vectors_ * kVectorBytes);
     }
-    if (set == "portable") steps_ = std::move(schedule.steps);
-    else
-        code_ = std::make_unique<Code>(
-            schedule.steps, set == "avx512" ? Target::kAvx512 : Target::kAvx2, stride);
+    if (!code_) {  // none is asked for, or the system lets no code be made
+        results_.clear();
+        steps_ = plan(kRegisters, false);
+    }
     arrange();
 }
 
@@ -157,15 +147,16 @@ void Program::blocks(size_t samples, int64_t *results, int threads, const Fill &
     const size_t block = vectors_ * kLanes, stride = vectors_ * kVectorBytes;
     parallel(samples, kLanes, threads, [&](size_t begin, size_t end) {
         uint8_t *memory = static_cast<uint8_t *>(memories.reserve(slots_ * stride));
-        Vector *registers = nullptr;
+        uint8_t *registers = nullptr;
         if (!code_)
-            registers = static_cast<Vector *>(register_files.reserve(kRegisters * stride));
+            registers = static_cast<uint8_t *>(register_files.reserve(kRegisters * stride));
         for (size_t first = begin; first < end; first += block) {
             const size_t count = std::min(block, end - first);
             const size_t vectors = (count + kLanes - 1) / kLanes;
             fill(first, count, memory, stride);
             if (code_) code_->run(memory, vectors);
-            else edges_->interpret(steps_.data(), steps_.size(), memory, stride, registers, vectors);
+            else edges_->interpret(steps_.data(), steps_.size(), memory, stride, registers,
+                                   vectors * kVectorBytes);
             collect(memory, count, results + first * words_.size());
         }
     });
@@ -194,29 +185,24 @@ void Program::collect(const uint8_t *memory, size_t samples, int64_t *results) c
 }
 
 template <typename T>
-size_t Program::run_as(Slice<T> slice, const void *rows, Type type, size_t row, size_t samples,
-                       int64_t *results, int threads) const {
+size_t Program::run_as(const Reader<T> &reader, const void *rows, Type type, size_t row,
+                       size_t samples, int64_t *results, int threads) const {
     const int64_t low = signed_ ? -(int64_t(1) << (width_ - 1)) : 0;
     const int64_t high = low + ((int64_t(1) << width_) - 1);
-    const bool as_they_are = with_type(type, [&](auto of) {
-        return std::is_same_v<decltype(of), T> && int64_t(std::numeric_limits<T>::min()) >= low &&
-               int64_t(std::numeric_limits<T>::max()) <= high && row % sizeof(T) == 0 &&
-               uintptr_t(rows) % sizeof(T) == 0 && inputs_ >= 64;
-    });
+    const bool as_they_are = type == type_of<T>() && width_ == 8 * sizeof(T) &&
+                             row % sizeof(T) == 0 && uintptr_t(rows) % sizeof(T) == 0 &&
+                             inputs_ >= 64;
     const size_t padded = std::max<size_t>(inputs_, 64);
     std::atomic<size_t> bad{samples};
+    const auto narrow = reader.narrow[int(type)];
     const auto copy = [&](size_t first, size_t count) {
         T *buffer = static_cast<T *>(row_buffers.reserve(64 * padded * sizeof(T)));
-        with_type(type, [&](auto of) {
-            using From = decltype(of);
-            for (size_t s = 0; s < count; ++s) {
-                const auto *from = reinterpret_cast<const From *>(
-                    static_cast<const uint8_t *>(rows) + (first + s) * row);
-                if (narrow(from, inputs_, buffer + s * padded, low, high)) continue;
-                size_t seen = bad.load();
-                while (first + s < seen && !bad.compare_exchange_weak(seen, first + s)) {}
-            }
-        });
+        for (size_t s = first; s < first + count; ++s) {
+            const uint8_t *from = static_cast<const uint8_t *>(rows) + s * row;
+            if (narrow(from, inputs_, buffer + (s - first) * padded, low, high)) continue;
+            size_t seen = bad.load();
+            while (s < seen && !bad.compare_exchange_weak(seen, s)) {}
+        }
         return buffer;
     };
     blocks(samples, results, threads,
@@ -231,7 +217,7 @@ size_t Program::run_as(Slice<T> slice, const void *rows, Type type, size_t row, 
                        step = row / sizeof(T);
                    } else from = copy(first + s, group);
                    for (const Sheet &sheet : sheets_)
-                       slice(sheet, from, step, group, memory + s / 8, stride);
+                       reader.slice(sheet, from, step, group, memory + s / 8, stride);
                }
            });
     return bad;
@@ -239,13 +225,13 @@ size_t Program::run_as(Slice<T> slice, const void *rows, Type type, size_t row, 
 
 size_t Program::run(const void *rows, Type type, size_t row, size_t samples, int64_t *results,
                     int threads) const {
-    const auto as = [&](auto slice) {
-        return run_as(slice, rows, type, row, samples, results, threads);
+    const auto as = [&](const auto &reader) {
+        return run_as(reader, rows, type, row, samples, results, threads);
     };
-    if (width_ <= 8) return signed_ ? as(edges_->slice_i8) : as(edges_->slice_u8);
-    if (width_ <= 16) return signed_ ? as(edges_->slice_i16) : as(edges_->slice_u16);
-    if (width_ <= (signed_ ? 32 : 31)) return as(edges_->slice_i32);
-    return as(edges_->slice_i64);
+    if (width_ <= 8) return signed_ ? as(edges_->i8) : as(edges_->u8);
+    if (width_ <= 16) return signed_ ? as(edges_->i16) : as(edges_->u16);
+    if (width_ <= (signed_ ? 32 : 31)) return as(edges_->i32);
+    return as(edges_->i64);
 }
 
 void Program::run_bits(const uint64_t *bits, size_t row, size_t samples, int64_t *results,

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <unordered_map>
 
 #include "arithmetic.h"
 #include "edges.h"
@@ -50,8 +51,6 @@ class Network {
     std::unordered_map<uint64_t, std::vector<std::pair<int64_t, uint32_t>>> known_;
 };
 
-enum class Type : int { kU8, kI8, kU16, kI16, kU32, kI32, kU64, kI64 };
-
 class Program {
   public:
     // Words leave the program: `bits` are their bit numbers, word by word. `set`: portable, avx2
@@ -81,7 +80,7 @@ class Program {
     template <typename Fill>
     void blocks(size_t samples, int64_t *results, int threads, const Fill &fill) const;
     template <typename T>
-    size_t run_as(Slice<T> slice, const void *rows, Type type, size_t row, size_t samples,
+    size_t run_as(const Reader<T> &reader, const void *rows, Type type, size_t row, size_t samples,
                   int64_t *results, int threads) const;
     void arrange();
     void collect(const uint8_t *memory, size_t samples, int64_t *results) const;

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <map>
+#include <unordered_map>
 
 namespace lutra::logic {
 namespace {
@@ -31,22 +31,68 @@ unsigned support(Function f) {
     return result;
 }
 
+// Variables i and i + 1 in each other's place.
+Function swap_next(Function f, unsigned i) {
+    const Function up = kVariables[i] & ~kVariables[i + 1], down = up << (1 << i);
+    return (f & ~(up | down)) | (f & up) << (1 << i) | (f & down) >> (1 << i);
+}
+// The function with the variables it depends on at the front.
+Function compact(Function f, unsigned support) {
+    for (unsigned to = 0, from = 0; from < 6; ++from)
+        if (support >> from & 1) {
+            for (unsigned i = from; i > to; --i) f = swap_next(f, i - 1);
+            ++to;
+        }
+    return f;
+}
+
+// f = top(g, x, y), where g may read x but not y: for either x, what f is for y = 0 and 1 are two
+// of constants, one function and its complement. The parts of g for x = 0 and 1, if so.
+bool pair(Function f, unsigned x, unsigned y, Function *g) {
+    for (int value : {0, 1}) {
+        const Function fx = value ? one(f, x) : zero(f, x), f0 = zero(fx, y), f1 = one(fx, y);
+        if (!constant(f0) && !constant(f1) && f0 != f1 && f0 != ~f1) return false;
+        g[value] = constant(f0) ? f1 : f0;
+    }
+    if (constant(g[0])) g[0] = g[1];
+    if (constant(g[1])) g[1] = g[0];
+    return true;
+}
+
+// Whether each function of four variables, of which it needs all, takes two nodes and not three.
+std::vector<bool> pairs_of_four() {
+    std::vector<bool> result(1 << 16, false);
+    for (unsigned entries = 0; entries < 1 << 16; ++entries) {
+        const Function f = entries * Function(0x0001000100010001);
+        Function g[2];
+        for (unsigned y = 0; y < 4; ++y)
+            for (unsigned x = 0; x < 4; ++x)
+                if (x != y && pair(f, x, y, g)) result[entries] = true;
+    }
+    return result;
+}
+
 }  // namespace
 
-Tables::Choice Tables::choose(Function f) {
+Tables::Tables(Graph &graph) : graph_(graph), known_(1 << 14, {0, 0}) {}
+
+unsigned Tables::nodes(Function f) {
     if (f & 1) f = ~f;
-    const unsigned count = std::popcount(support(f));
-    if (count <= 3) return {uint8_t(count > 1), kDirect, 0, 0, 0, 0};
-    if (count == 4) return search(f);  // faster than remembering
-    if (const auto found = known_.find(f); found != known_.end()) return found->second;
-    const Choice choice = search(f);
-    known_.emplace(f, choice);
-    return choice;
+    const unsigned all = support(f), count = std::popcount(all);
+    if (count <= 3) return count > 1;
+    if (count == 4) {
+        static const std::vector<bool> two = pairs_of_four();
+        return two[compact(f, all) & 0xffff] ? 2 : 3;
+    }
+    Known &known = known_[(f * 0x9e3779b97f4a7c15) >> 50];
+    if (known.f != f) known = {f, search(f).nodes};
+    return known.nodes;
 }
 
 Tables::Choice Tables::search(Function f) {
-    Choice best{255, 0, 0, 0, 0, 0};
     const unsigned all = support(f), count = std::popcount(all), least = count / 2;
+    if (count <= 3) return {uint8_t(count > 1), kDirect, 0, 0, 0, 0};
+    Choice best{255, 0, 0, 0, 0, 0};
     const auto done = [&] { return best.nodes <= least; };
     for (unsigned y = 0; y < 6 && !done(); ++y)
         for (unsigned x = 0; x < 6 && !done(); ++x)
@@ -63,17 +109,9 @@ Tables::Choice Tables::search(Function f) {
     return best;
 }
 
-// f = top(g, x, y), where g may read x but not y: for either x, what f is for y = 0 and 1 are two
-// of constants, one function and its complement.
 void Tables::try_pair(Function f, unsigned x, unsigned y, Choice &best) {
     Function g[2];
-    for (int value : {0, 1}) {
-        const Function fx = value ? one(f, x) : zero(f, x), f0 = zero(fx, y), f1 = one(fx, y);
-        if (!constant(f0) && !constant(f1) && f0 != f1 && f0 != ~f1) return;
-        g[value] = constant(f0) ? f1 : f0;
-    }
-    if (constant(g[0])) g[0] = g[1];
-    if (constant(g[1])) g[1] = g[0];
+    if (!pair(f, x, y, g)) return;
     for (Function flip : {Function(0), ~Function(0)}) {
         const Function inner = select(x, g[1] ^ flip, g[0]);
         const unsigned cost = 1 + nodes(inner);
@@ -150,7 +188,7 @@ void Tables::try_bound(Function f, unsigned x, unsigned y, unsigned z, Choice &b
 
 Literal Tables::build(Function f, Inputs inputs) {
     if (f & 1) return complement(build(~f, inputs));
-    const Choice choice = choose(f);
+    const Choice choice = search(f);
     const unsigned x = choice.x, y = choice.y & 15;
     switch (choice.kind) {
         case kDirect: {

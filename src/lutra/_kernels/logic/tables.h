@@ -3,7 +3,7 @@
 #pragma once
 
 #include <array>
-#include <unordered_map>
+#include <vector>
 
 #include "graph.h"
 
@@ -12,10 +12,9 @@ namespace lutra::logic {
 // A function of six variables; entry e is bit e, variable 0 the lowest bit of e.
 using Function = uint64_t;
 
-// What a search found once serves every table with the same function.
 class Tables {
   public:
-    explicit Tables(Graph &graph) : graph_(graph) {}
+    explicit Tables(Graph &graph);
     // The node that reads `entries` (2^fan_in bits, entry e in byte e / 8, bit e % 8) at the
     // address whose bits are `inputs`, lowest first; fan_in at most 16.
     Literal read(const uint8_t *entries, const Literal *inputs, unsigned fan_in);
@@ -28,9 +27,8 @@ class Tables {
     };
     using Inputs = std::array<Literal, 6>;
 
-    Choice choose(Function f);
     Choice search(Function f);
-    unsigned nodes(Function f) { return choose(f).nodes; }
+    unsigned nodes(Function f);
     void try_pair(Function f, unsigned x, unsigned y, Choice &best);
     void try_expansion(Function f, unsigned x, Choice &best);
     void try_bound(Function f, unsigned x, unsigned y, unsigned z, Choice &best);
@@ -38,7 +36,11 @@ class Tables {
     Literal wide(std::vector<uint64_t> entries, const std::vector<Literal> &inputs);
 
     Graph &graph_;
-    std::unordered_map<Function, Choice> known_;
+    struct Known {
+        Function f;
+        unsigned nodes;
+    };
+    std::vector<Known> known_;  // by hash; a newer one takes the place of an older
 };
 
 }  // namespace lutra::logic

@@ -1,0 +1,186 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lutra.circuit import (
+    Circuit,
+    Encode,
+    Lut,
+    Output,
+    Sum,
+    Words,
+    evaluate,
+    pack_tables,
+)
+from lutra.engine import Program, instruction_sets, pack_samples
+from lutra.engine import _program as module
+from lutra.errors import CircuitError, EngineError
+from tests.circuit.random_circuits import circuits, samples
+
+SETS = instruction_sets()
+TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+
+
+def bits(n: int, width: int = 1, signed: bool = False) -> Words:
+    return Words(np.arange(n * width).reshape(n, width), signed)
+
+
+def same(found: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
+    assert list(found) == list(expected)
+    for name, words in expected.items():
+        assert found[name].dtype == np.int64
+        np.testing.assert_array_equal(found[name], words)
+
+
+@pytest.mark.parametrize("name", SETS)
+@settings(max_examples=40)
+@given(
+    circuit=circuits(),
+    count=st.integers(0, 700),
+    seed=st.integers(0, 99),
+    kind=st.sampled_from(TYPES),
+)
+def test_agrees_with_the_reference(name, circuit, count, seed, kind):
+    x = samples(circuit, count, seed)
+    info = np.iinfo(kind)
+    if x.size and (x.min() < info.min or x.max() > info.max):
+        kind = "int64"
+    same(Program(circuit, instruction_set=name).run(x.astype(kind)), evaluate(circuit, x))
+
+
+@pytest.mark.parametrize("name", SETS)
+@settings(max_examples=20)
+@given(circuit=circuits(), count=st.integers(0, 200))
+def test_packed_bits(name, circuit, count):
+    x = samples(circuit, count)
+    program = Program(circuit, instruction_set=name, packed=True)
+    same(program.run_packed(pack_samples(x, circuit.input_width), count), evaluate(circuit, x))
+
+
+def network(layers: int, n: int, fan_in: int, features: int = 100, seed: int = 0) -> Circuit:
+    """Layers of random tables, and the sum of the last."""
+    rng = np.random.default_rng(seed)
+    ops, at, before = [], 0, features
+    for _ in range(layers):
+        wires = at + rng.integers(0, before, (n, fan_in))
+        ops.append(Lut(wires, pack_tables(rng.integers(0, 2, (n, 1 << fan_in)), 1)))
+        at, before = at + before, n
+    width = n.bit_length() + 4
+    weights = rng.integers(-7, 8, (2, n))
+    ops.append(Sum(np.tile(at + np.arange(n), (2, 1)), weights, np.array([3, -4]), width, True))
+    last = at + n + np.arange(2 * width).reshape(2, width)
+    return Circuit("random", features, 1, tuple(ops), (Output("scores", Words(last, True)),))
+
+
+@pytest.mark.parametrize("name", SETS)
+@pytest.mark.parametrize(
+    ("layers", "n", "fan_in"), [(1, 9, 16), (2, 60, 9), (3, 1500, 6), (6, 700, 2)]
+)
+def test_networks_beyond_registers_and_segments(name, layers, n, fan_in):
+    circuit = network(layers, n, fan_in)
+    x = samples(circuit, 3001)
+    expected = evaluate(circuit, x)
+    program = Program(circuit, instruction_set=name)
+    for threads in (1, 3):
+        same(program.run(x.astype(np.uint8), threads), expected)
+    same(program.run(x[:1]), {"scores": expected["scores"][:1]})
+
+
+@settings(max_examples=30)
+@given(data=st.data(), fan_in=st.integers(0, 12), outputs=st.integers(1, 3))
+def test_tables_at_every_address(data, fan_in, outputs):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32)))
+    values = rng.integers(0, 1 << outputs, (1, 1 << fan_in))
+    if data.draw(st.booleans()):  # trained tables are often smooth
+        values = np.sort(values, axis=1)
+    wires = rng.permutation(fan_in)[None]
+    table = Lut(wires, pack_tables(values, outputs))
+    made = Words(fan_in + np.arange(outputs)[None])
+    circuit = Circuit("table", fan_in, 1, (table,), (Output("y", made),))
+    x = np.arange(1 << fan_in)[:, None] >> np.arange(fan_in) & 1
+    same(Program(circuit).run(x), evaluate(circuit, x))
+
+
+@pytest.mark.parametrize("width", [1, 7, 8, 12, 16, 31, 32, 33, 62])
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("count", [1, 70])
+def test_encoders_of_every_width(width, signed, count):
+    rng = np.random.default_rng(width)
+    words = bits(count, width, signed)
+    thresholds = np.sort(rng.integers(words.low, words.high, (count, 3), endpoint=True), axis=1)
+    thresholds[0, -1] = words.high + 1
+    ops = (Encode(words, thresholds, True), Encode(words, thresholds))
+    start = count * width
+    outputs = (
+        Output("reached", Words(start + np.arange(3 * count)[:, None])),
+        Output("code", Words(start + 3 * count + np.arange(2 * count).reshape(count, 2))),
+        Output("words", words),
+    )
+    circuit = Circuit("encoders", count, width, ops, outputs, signed)
+    x = rng.integers(words.low, words.high, (200, count), endpoint=True)
+    x[0], x[1] = words.low, words.high
+    for name in SETS:
+        for wanted in (None, ["reached"], ["words", "code"]):
+            expected = evaluate(circuit, x)
+            found = Program(circuit, wanted, name).run(x)
+            same(found, {of: expected[of] for of in wanted or expected})
+
+
+def test_rows_are_read_where_they_lie():
+    circuit = network(1, 20, 4, features=80)
+    program, x = Program(circuit), samples(circuit, 300)
+    expected = evaluate(circuit, x)
+    wide = np.zeros((300, 100), np.int16)
+    wide[:, 5:85] = x
+    same(program.run(wide[:, 5:85]), expected)
+    same(program.run(np.asfortranarray(x)), expected)
+    same(program.run(x.astype(">i4")), expected)
+    same(program.run(x.astype(bool)), expected)
+    same(program.run(x[::-1]), {"scores": expected["scores"][::-1]})
+    same(program.run(np.broadcast_to(x[:1], x.shape)), evaluate(circuit, x[:1].repeat(300, 0)))
+
+
+@pytest.mark.parametrize("kind", ["int8", "uint8", "int64", "uint64"])
+def test_words_out_of_range_are_refused(kind):
+    circuit = network(1, 20, 4)
+    x = samples(circuit, 600).astype(kind)
+    x[77, 3] = 2
+    with pytest.raises(ValueError, match=r"input of row 77 lies outside 0\.\.1, which 1 bits hold"):
+        Program(circuit).run(x)
+
+
+@pytest.mark.parametrize("x", [np.zeros((3, 5)), np.zeros(100, int), np.zeros((3, 99), int)])
+def test_wrong_inputs_are_refused(x):
+    with pytest.raises(ValueError, match="expected"):
+        Program(network(1, 20, 4)).run(x)
+
+
+def test_packing():
+    packed = pack_samples(np.array([[1, 2], [3, -1]] + [[0, 0]] * 70), 2)
+    assert packed.tolist() == [[0b11, 0], [0b10, 0], [0b10, 0], [0b11, 0]]
+
+
+def test_wrong_packed_bits_are_refused():
+    program = Program(network(1, 20, 4), packed=True)
+    with pytest.raises(ValueError, match=r"expected uint64 of shape \(100, samples / 64\)"):
+        program.run_packed(np.zeros((99, 1), np.uint64), 1)
+    with pytest.raises(ValueError, match="65 samples are not packed in 1 words"):
+        program.run_packed(np.zeros((100, 1), np.uint64), 65)
+
+
+def test_what_cannot_be_compiled_is_refused():
+    circuit = network(1, 20, 4)
+    with pytest.raises(EngineError, match=r"'mmx' is not to be had here; use one of: "):
+        Program(circuit, instruction_set="mmx")
+    with pytest.raises(CircuitError, match="has no output 'class'"):
+        Program(circuit, ["class"])
+
+
+def test_without_native_kernels(monkeypatch):
+    monkeypatch.setattr(module, "native", None)
+    circuit = network(1, 20, 4)
+    x = samples(circuit, 50)
+    program = Program(circuit)
+    assert instruction_sets() == (program.instruction_set,) == ("numpy",)
+    same(program.run(x), evaluate(circuit, x))
