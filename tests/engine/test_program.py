@@ -150,6 +150,38 @@ def test_words_out_of_range_are_refused(kind):
         Program(circuit).run(x)
 
 
+@pytest.mark.parametrize("name", [*SETS, "numpy"])
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64", "longdouble"])
+@pytest.mark.parametrize(
+    ("count", "width", "signed"), [(3, 8, False), (70, 12, True), (90, 32, True)]
+)
+def test_real_numbers_become_the_nearest_words(monkeypatch, name, kind, count, width, signed):
+    if name == "numpy":
+        monkeypatch.setattr(module, "native", None)
+    circuit = Circuit("real", count, width, (), (Output("y", bits(count, width, signed)),), signed)
+    rng = np.random.default_rng(0)
+    scale, offset = rng.uniform(0.1, 2, count), rng.normal(size=count)
+    x = rng.normal(size=(130, count)) * 2.0 ** rng.integers(0, width, count)
+    x[0], x[1], x[2] = -1e4, 6e4, offset + 1.5 * scale
+    x = x.clip(-6e4, 6e4).astype(kind)
+    words = circuit.input_words
+    expected = np.rint((x.astype(np.float64) - offset) / scale).clip(words.low, words.high)
+    program = Program(circuit, instruction_set=name, scale=scale, offset=offset)
+    same(program.run(x), {"y": expected.astype(np.int64)})
+    x[77, 2] = np.nan
+    with pytest.raises(ValueError, match="an input of row 77 is not a number"):
+        program.run(x)
+
+
+def test_wrong_scales_are_refused():
+    circuit = network(1, 20, 4)
+    for wrong in (np.ones(3), np.full(100, np.inf)):
+        with pytest.raises(ValueError, match="expected 100 finite numbers"):
+            Program(circuit, scale=wrong)
+    with pytest.raises(ValueError, match="raw fixed-point integers"):
+        Program(circuit).run(np.zeros((3, 100)))
+
+
 @pytest.mark.parametrize("x", [np.zeros((3, 5)), np.zeros(100, int), np.zeros((3, 99), int)])
 def test_wrong_inputs_are_refused(x):
     with pytest.raises(ValueError, match="expected"):

@@ -8,14 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra._kernels import native
-from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, evaluate
+from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words, evaluate
 from lutra.errors import EngineError
 
 __all__ = ["Program", "instruction_sets"]
 
 Ints = NDArray[np.int64]
 
-_TYPES = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
+Reals = NDArray[np.float64]
+
+_TYPES = (
+    *("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
+    *("float32", "float64"),
+)
 
 
 class Program:
@@ -33,6 +38,9 @@ class Program:
         Names of the outputs that are wanted; only what these need is computed. All by default.
     instruction_set
         One of `instruction_sets()`; the last of them, the fastest, by default.
+    scale, offset
+        What input words stand for, ``word * scale + offset``: then real numbers are inputs as
+        well. Numbers, or arrays of shape (circuit.inputs,).
     packed
         Compile for `run_packed` alone.
 
@@ -50,6 +58,8 @@ class Program:
         outputs: Sequence[str] | None = None,
         instruction_set: str | None = None,
         *,
+        scale: Reals | float | None = None,
+        offset: Reals | float | None = None,
         packed: bool = False,
     ) -> None:
         names = [output.name for output in circuit.outputs] if outputs is None else outputs
@@ -63,7 +73,9 @@ class Program:
                 f"instruction set {instruction_set!r} is not to be had here; use one of: "
                 f"{', '.join(offered)}"
             )
-        self._packed = packed
+        self._form = None
+        if scale is not None or offset is not None:
+            self._form = _per_input(circuit, scale, 1.0), _per_input(circuit, offset, 0.0)
         self._ends = np.cumsum([0, *(output.words.count for output in found)])
         self._program = None
         if native is None:
@@ -84,14 +96,15 @@ class Program:
         except RuntimeError as error:
             raise EngineError(f"{circuit.name}: {error}") from error
 
-    def run(self, inputs: NDArray[np.integer], threads: int | None = None) -> dict[str, Ints]:
+    def run(self, inputs: NDArray[Any], threads: int | None = None) -> dict[str, Ints]:
         """Return the integer words of every output.
 
         Parameters
         ----------
         inputs
-            Fixed-point input words, rows of any integer type; read where they lie if rows are
-            contiguous. Shape (samples, circuit.inputs).
+            Fixed-point input words, rows of any integer type; or real numbers, of which the
+            nearest words are taken. Read where they lie if rows are contiguous. Shape (samples,
+            circuit.inputs).
         threads
             How many; as many as there are cores by default. Results are the same.
 
@@ -102,38 +115,41 @@ class Program:
         Raises
         ------
         ValueError
-            A wrong shape or type, or an input that its word cannot hold.
+            A wrong shape or type, an input that its word cannot hold, or a real number that is
+            none.
         """
-        circuit = self.circuit
-        if inputs.dtype.kind not in "biu":
+        circuit, real = self.circuit, inputs.dtype.kind == "f" and self._form is not None
+        if inputs.dtype.kind not in "biu" and not real:
             raise ValueError(f"inputs are {inputs.dtype}; expected raw fixed-point integers")
         if inputs.ndim != 2 or inputs.shape[1] != circuit.inputs:
             raise ValueError(
                 f"inputs of shape {inputs.shape}; expected (samples, {circuit.inputs})"
             )
         if self._program is None:
+            if real and self._form:
+                inputs = _nearest(inputs, circuit.input_words, *self._form)
             found = evaluate(circuit, inputs)
             return {name: found[name] for name in self.outputs}
-        if inputs.dtype == bool:
-            inputs = inputs.view(np.uint8)
-        rows = inputs if inputs.strides[1] == inputs.itemsize else np.ascontiguousarray(inputs)
-        if not rows.dtype.isnative or rows.strides[0] < 0:
-            rows = np.ascontiguousarray(rows, rows.dtype.newbyteorder("="))
+        rows = inputs.view(np.uint8) if inputs.dtype == bool else inputs
+        kind = rows.dtype.newbyteorder("=")
+        if kind.name not in _TYPES:  # half and long doubles
+            kind = np.dtype(np.float64)
+        if rows.dtype != kind or rows.strides[1] != kind.itemsize or rows.strides[0] < 0:
+            rows = np.ascontiguousarray(rows, kind)
         results = np.empty((len(rows), self._ends[-1]), np.int64)
         bad = self._program.run(
             rows.ctypes.data,
-            _TYPES.index(rows.dtype.name),
+            _TYPES.index(kind.name),
             rows.strides[0],
             len(rows),
+            *([array.ctypes.data for array in self._form] if self._form else (0, 0)),
             results.ctypes.data,
             threads or os.cpu_count() or 1,
         )
         if bad < len(rows):
             words = circuit.input_words
-            raise ValueError(
-                f"an input of row {bad} lies outside {words.low}..{words.high}, which "
-                f"{words.width} bits hold"
-            )
+            outside = f"lies outside {words.low}..{words.high}, which {words.width} bits hold"
+            raise ValueError(f"an input of row {bad} {'is not a number' if real else outside}")
         return self._named(results)
 
     def run_packed(
@@ -196,6 +212,23 @@ class Program:
 def instruction_sets() -> tuple[str, ...]:
     """Return what programs can be compiled for on this machine, the fastest last."""
     return tuple(native.program_sets()) if native else ("numpy",)
+
+
+def _nearest(inputs: Reals, words: Words, scale: Reals, offset: Reals) -> Ints:
+    missing = np.isnan(inputs).any(axis=1)
+    if missing.any():
+        raise ValueError(f"an input of row {missing.argmax()} is not a number")
+    found = np.rint((inputs.astype(np.float64) - offset) / scale)
+    return found.clip(words.low, words.high).astype(np.int64)
+
+
+def _per_input(circuit: Circuit, values: Reals | float | None, default: float) -> Reals:
+    found = np.asarray(default if values is None else values, np.float64)
+    if found.shape not in ((), (circuit.inputs,)) or not np.isfinite(found).all():
+        raise ValueError(
+            f"scale and offset: expected {circuit.inputs} finite numbers, found shape {found.shape}"
+        )
+    return np.ascontiguousarray(np.broadcast_to(found, circuit.inputs))
 
 
 def _add(network: Any, op: Op) -> None:

@@ -54,10 +54,11 @@ void bind(nb::module_ &m) {
         });
     nb::class_<Program>(m, "Program")
         .def("run", [](const Program &p, uintptr_t rows, int type, size_t row, size_t samples,
-                       uintptr_t results, int threads) {
+                       uintptr_t scale, uintptr_t offset, uintptr_t results, int threads) {
             nb::gil_scoped_release release;
-            return p.run(at<const void>(rows), Type(type), row, samples, at<int64_t>(results),
-                         threads);
+            return p.run({at<const void>(rows), Type(type), row, samples, at<const double>(scale),
+                          at<const double>(offset)},
+                         at<int64_t>(results), threads);
         })
         .def("run_bits", [](const Program &p, uintptr_t bits, size_t row, size_t samples,
                             uintptr_t results, int threads) {

@@ -3,6 +3,7 @@
 #include "edges.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <utility>
@@ -139,9 +140,25 @@ bool narrow(const void *words, size_t count, T *to, int64_t low, int64_t high) {
     for (size_t i = 0; i < count; ++i) {
         least = std::min(least, from[i]);
         most = std::max(most, from[i]);
-        to[i] = T(from[i]);
     }
+    if (to)
+        for (size_t i = 0; i < count; ++i) to[i] = T(from[i]);
     return !count || (std::cmp_greater_equal(least, low) && std::cmp_less_equal(most, high));
+}
+
+template <typename From, typename T>
+bool quantise(const void *numbers, size_t count, T *to, int64_t low, int64_t high,
+              const double *scale, const double *offset) {
+    const From *from = static_cast<const From *>(numbers);
+    const double least = double(low), most = double(high);
+    bool good = true;
+    for (size_t i = 0; i < count; ++i) {
+        const double word = std::nearbyint((double(from[i]) - offset[i]) / scale[i]);
+        const double upper = word < most ? word : most, clipped = upper > least ? upper : least;
+        good &= from[i] == from[i];
+        to[i] = T(int64_t(clipped));
+    }
+    return good;
 }
 
 template <typename T>
@@ -149,6 +166,7 @@ constexpr Reader<T> reader = {
     slice<T>,
     {narrow<uint8_t, T>, narrow<int8_t, T>, narrow<uint16_t, T>, narrow<int16_t, T>,
      narrow<uint32_t, T>, narrow<int32_t, T>, narrow<uint64_t, T>, narrow<int64_t, T>},
+    {quantise<float, T>, quantise<double, T>},
 };
 
 #if defined(__AVX512F__)

@@ -22,10 +22,15 @@ struct Reader {
     void (*slice)(const Sheet &sheet, const T *rows, size_t row, size_t samples, uint8_t *memory,
                   size_t stride);
     // By `Type`: `count` words as T, and whether all of them lie in low..high.
+    // With `to` null they are checked alone.
     bool (*narrow[8])(const void *from, size_t count, T *to, int64_t low, int64_t high);
+    // The nearest words to (number - offset) / scale, clipped to low..high; false where one of the
+    // numbers is none. Of floats, and of doubles.
+    bool (*quantise[2])(const void *from, size_t count, T *to, int64_t low, int64_t high,
+                        const double *scale, const double *offset);
 };
 
-enum class Type : int { kU8, kI8, kU16, kI16, kU32, kI32, kU64, kI64 };
+enum class Type : int { kU8, kI8, kU16, kI16, kU32, kI32, kU64, kI64, kF32, kF64 };
 
 struct Edges {
     const char *name;

@@ -18,6 +18,7 @@ constexpr size_t kSegment = 3000;        // steps whose code the innermost cache
 constexpr size_t kBlockBytes = 384 << 10;  // most of a core's own cache
 constexpr size_t kMaxVectors = 8;
 constexpr unsigned kRegisters = 64;  // of the interpreter
+constexpr size_t kLanes = 64;        // samples, and features, that become bits together
 
 // Memory of a thread, which grows and stays.
 class Buffer {
@@ -143,16 +144,16 @@ void Program::arrange() {
 
 template <typename Fill>
 void Program::blocks(size_t samples, int64_t *results, int threads, const Fill &fill) const {
-    constexpr size_t kLanes = kVectorBytes * 8;
-    const size_t block = vectors_ * kLanes, stride = vectors_ * kVectorBytes;
-    parallel(samples, kLanes, threads, [&](size_t begin, size_t end) {
+    constexpr size_t kSamples = kVectorBytes * 8;
+    const size_t block = vectors_ * kSamples, stride = vectors_ * kVectorBytes;
+    parallel(samples, kSamples, threads, [&](size_t begin, size_t end) {
         uint8_t *memory = static_cast<uint8_t *>(memories.reserve(slots_ * stride));
         uint8_t *registers = nullptr;
         if (!code_)
             registers = static_cast<uint8_t *>(register_files.reserve(kRegisters * stride));
         for (size_t first = begin; first < end; first += block) {
             const size_t count = std::min(block, end - first);
-            const size_t vectors = (count + kLanes - 1) / kLanes;
+            const size_t vectors = (count + kSamples - 1) / kSamples;
             fill(first, count, memory, stride);
             if (code_) code_->run(memory, vectors);
             else edges_->interpret(steps_.data(), steps_.size(), memory, stride, registers,
@@ -185,37 +186,38 @@ void Program::collect(const uint8_t *memory, size_t samples, int64_t *results) c
 }
 
 template <typename T>
-size_t Program::run_as(const Reader<T> &reader, const void *rows, Type type, size_t row,
-                       size_t samples, int64_t *results, int threads) const {
+size_t Program::run_as(const Reader<T> &reader, const Rows &rows, int64_t *results,
+                       int threads) const {
     const int64_t low = signed_ ? -(int64_t(1) << (width_ - 1)) : 0;
     const int64_t high = low + ((int64_t(1) << width_) - 1);
-    const bool as_they_are = type == type_of<T>() && width_ == 8 * sizeof(T) &&
-                             row % sizeof(T) == 0 && uintptr_t(rows) % sizeof(T) == 0 &&
-                             inputs_ >= 64;
-    const size_t padded = std::max<size_t>(inputs_, 64);
-    std::atomic<size_t> bad{samples};
-    const auto narrow = reader.narrow[int(type)];
-    const auto copy = [&](size_t first, size_t count) {
-        T *buffer = static_cast<T *>(row_buffers.reserve(64 * padded * sizeof(T)));
-        for (size_t s = first; s < first + count; ++s) {
-            const uint8_t *from = static_cast<const uint8_t *>(rows) + s * row;
-            if (narrow(from, inputs_, buffer + (s - first) * padded, low, high)) continue;
+    const uint8_t *data = static_cast<const uint8_t *>(rows.data);
+    const bool real = rows.type >= Type::kF32, whole = width_ == 8 * sizeof(T);
+    const bool in_place = rows.type == type_of<T>() && inputs_ >= kLanes &&
+                          rows.row % sizeof(T) == 0 && uintptr_t(data) % sizeof(T) == 0;
+    const size_t step = in_place ? rows.row / sizeof(T) : std::max(inputs_, kLanes);
+    std::atomic<size_t> bad{rows.samples};
+    // The words of a group of samples, checked, in rows that are `step` words apart.
+    const auto words = [&](size_t first, size_t count) {
+        const uint8_t *from = data + first * rows.row;
+        T *copy = nullptr;
+        if (!in_place) copy = static_cast<T *>(row_buffers.reserve(kLanes * step * sizeof(T)));
+        for (size_t s = 0; s < count && !(in_place && whole); ++s) {
+            const void *row = from + s * rows.row;
+            T *to = copy ? copy + s * step : nullptr;
+            const bool good =
+                real ? reader.quantise[rows.type == Type::kF64](row, inputs_, to, low, high,
+                                                                rows.scale, rows.offset)
+                     : reader.narrow[int(rows.type)](row, inputs_, to, low, high);
             size_t seen = bad.load();
-            while (s < seen && !bad.compare_exchange_weak(seen, s)) {}
+            while (!good && first + s < seen && !bad.compare_exchange_weak(seen, first + s)) {}
         }
-        return buffer;
+        return copy ? copy : reinterpret_cast<const T *>(from);
     };
-    blocks(samples, results, threads,
+    blocks(rows.samples, results, threads,
            [&](size_t first, size_t count, uint8_t *memory, size_t stride) {
-               for (size_t s = 0; s < count; s += 64) {
-                   const size_t group = std::min<size_t>(64, count - s);
-                   const T *from;
-                   size_t step = padded;
-                   if (as_they_are) {
-                       from = reinterpret_cast<const T *>(static_cast<const uint8_t *>(rows) +
-                                                          (first + s) * row);
-                       step = row / sizeof(T);
-                   } else from = copy(first + s, group);
+               for (size_t s = 0; s < count; s += kLanes) {
+                   const size_t group = std::min(kLanes, count - s);
+                   const T *from = words(first + s, group);
                    for (const Sheet &sheet : sheets_)
                        reader.slice(sheet, from, step, group, memory + s / 8, stride);
                }
@@ -223,11 +225,8 @@ size_t Program::run_as(const Reader<T> &reader, const void *rows, Type type, siz
     return bad;
 }
 
-size_t Program::run(const void *rows, Type type, size_t row, size_t samples, int64_t *results,
-                    int threads) const {
-    const auto as = [&](const auto &reader) {
-        return run_as(reader, rows, type, row, samples, results, threads);
-    };
+size_t Program::run(const Rows &rows, int64_t *results, int threads) const {
+    const auto as = [&](const auto &reader) { return run_as(reader, rows, results, threads); };
     if (width_ <= 8) return signed_ ? as(edges_->i8) : as(edges_->u8);
     if (width_ <= 16) return signed_ ? as(edges_->i16) : as(edges_->u16);
     if (width_ <= (signed_ ? 32 : 31)) return as(edges_->i32);

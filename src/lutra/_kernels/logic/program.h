@@ -62,10 +62,16 @@ class Program {
     Program(Network &network, const int64_t *bits, std::vector<Form> words, const std::string &set,
             size_t block);
 
-    // Rows of input words, `row` bytes apart, to rows of result words. Returns the first sample
-    // with a word beyond the input words' range, or `samples`.
-    size_t run(const void *rows, Type type, size_t row, size_t samples, int64_t *results,
-               int threads) const;
+    // Rows of input words, `row` bytes apart, to rows of result words; real numbers become words
+    // by `scale` and `offset`, one each per input. Returns the first sample with a word beyond the
+    // input words' range or with what is no number, or `samples`.
+    struct Rows {
+        const void *data;
+        Type type;
+        size_t row, samples;
+        const double *scale, *offset;
+    };
+    size_t run(const Rows &rows, int64_t *results, int threads) const;
     // Bits as they lie in slots: bit s % 64 of word s / 64 of row i is bit i of the inputs of
     // sample s.
     void run_bits(const uint64_t *bits, size_t row, size_t samples, int64_t *results,
@@ -80,8 +86,7 @@ class Program {
     template <typename Fill>
     void blocks(size_t samples, int64_t *results, int threads, const Fill &fill) const;
     template <typename T>
-    size_t run_as(const Reader<T> &reader, const void *rows, Type type, size_t row, size_t samples,
-                  int64_t *results, int threads) const;
+    size_t run_as(const Reader<T> &reader, const Rows &rows, int64_t *results, int threads) const;
     void arrange();
     void collect(const uint8_t *memory, size_t samples, int64_t *results) const;
 
