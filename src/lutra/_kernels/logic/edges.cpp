@@ -121,12 +121,19 @@ inline void transpose(uint64_t *words) {
 template <typename T>
 void slice(const Sheet &sheet, const T *rows, size_t row, size_t samples, uint8_t *memory,
            size_t stride) {
-    alignas(64) uint64_t words[64] = {};
     const Row ask(sheet, sizeof(T));
-    for (size_t s = 0; s < samples; ++s) words[s] = ask.ask(rows + s * row + sheet.feature);
-    transpose(words);
-    for (int i = 0; i < 64; ++i)
-        if (sheet.slots[i] >= 0) std::memcpy(memory + sheet.slots[i] * stride, &words[i], 8);
+    for (size_t first = 0; first < samples; first += 64, memory += 8) {
+        alignas(64) uint64_t words[64] = {};
+        const size_t end = std::min<size_t>(64, samples - first);
+        const T *from = rows + first * row + sheet.feature;
+        for (size_t s = 0; s < end; ++s) {
+            words[s] = ask.ask(from + s * row);
+            __builtin_prefetch(from + (s + 64) * row);  // rows are too far apart for the processor's own
+        }
+        transpose(words);
+        for (int i = 0; i < 64; ++i)
+            if (sheet.slots[i] >= 0) std::memcpy(memory + sheet.slots[i] * stride, &words[i], 8);
+    }
 }
 
 void spread(uint64_t bits, unsigned shift, int64_t *values) {

@@ -8,7 +8,7 @@
 namespace lutra::logic {
 
 // 64 neighbouring features and one question to each: is the word at least `values`, or has it a
-// bit of `values`? The answers for 64 samples go to the slots.
+// bit of `values`? The answers go to the slots, a bit per sample.
 struct Sheet {
     uint32_t feature;
     bool is_mask;

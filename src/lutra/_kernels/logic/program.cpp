@@ -15,10 +15,11 @@ namespace lutra::logic {
 namespace {
 
 constexpr size_t kSegment = 3000;        // steps whose code the innermost caches hold
-constexpr size_t kBlockBytes = 384 << 10;  // most of a core's own cache
+constexpr size_t kBlockBytes = 1 << 20;  // about a core's own cache
 constexpr size_t kMaxVectors = 8;
-constexpr unsigned kRegisters = 64;  // of the interpreter
-constexpr size_t kLanes = 64;        // samples, and features, that become bits together
+constexpr unsigned kRegisters = 24;  // of the interpreter
+constexpr size_t kLanes = 64;        // features that are asked together
+constexpr size_t kSamples = kVectorBytes * 8;
 
 // Memory of a thread, which grows and stays.
 class Buffer {
@@ -100,7 +101,8 @@ Program::Program(Network &network, const int64_t *bits, std::vector<Form> words,
         operations_ = depth_first(made, ends).size();
         const size_t bytes = block ? block : kBlockBytes;
         vectors_ = std::clamp<size_t>(bytes / (slots_ * kVectorBytes), 1, kMaxVectors);
-        if (slots_ * vectors_ * kVectorBytes > size_t(std::numeric_limits<int32_t>::max()))
+        stride_ = (vectors_ | 1) * kVectorBytes;  // even ones would share few sets of the caches
+        if (slots_ * stride_ > size_t(std::numeric_limits<int32_t>::max()))
             throw std::length_error("the program needs more memory than its code can address");
         for (Literal end : ends) {
             const uint32_t node = end >> 1;
@@ -111,7 +113,7 @@ Program::Program(Network &network, const int64_t *bits, std::vector<Form> words,
     const bool wide = set == "avx512";
     if (set != "portable") {
         const std::vector<Step> steps = plan(wide ? 32 : 16, wide);
-        code_ = Code::make(steps, wide ? Target::kAvx512 : Target::kAvx2, vectors_ * kVectorBytes);
+        code_ = Code::make(steps, wide ? Target::kAvx512 : Target::kAvx2, stride_);
     }
     if (!code_) {  // none is asked for, or the system lets no code be made
         results_.clear();
@@ -144,8 +146,7 @@ void Program::arrange() {
 
 template <typename Fill>
 void Program::blocks(size_t samples, int64_t *results, int threads, const Fill &fill) const {
-    constexpr size_t kSamples = kVectorBytes * 8;
-    const size_t block = vectors_ * kSamples, stride = vectors_ * kVectorBytes;
+    const size_t block = vectors_ * kSamples, stride = stride_;
     parallel(samples, kSamples, threads, [&](size_t begin, size_t end) {
         uint8_t *memory = static_cast<uint8_t *>(memories.reserve(slots_ * stride));
         uint8_t *registers = nullptr;
@@ -164,7 +165,7 @@ void Program::blocks(size_t samples, int64_t *results, int threads, const Fill &
 }
 
 void Program::collect(const uint8_t *memory, size_t samples, int64_t *results) const {
-    const size_t stride = vectors_ * kVectorBytes, count = words_.size();
+    const size_t stride = stride_, count = words_.size();
     for (size_t first = 0; first < samples; first += 64) {
         const Result *result = results_.data();
         for (size_t w = 0; w < count; ++w) {
@@ -196,27 +197,28 @@ size_t Program::run_as(const Reader<T> &reader, const Rows &rows, int64_t *resul
                           rows.row % sizeof(T) == 0 && uintptr_t(data) % sizeof(T) == 0;
     const size_t step = in_place ? rows.row / sizeof(T) : std::max(inputs_, kLanes);
     std::atomic<size_t> bad{rows.samples};
+    const auto good = [&](const void *row, size_t count, T *to) {
+        return real ? reader.quantise[rows.type == Type::kF64](row, count, to, low, high,
+                                                               rows.scale, rows.offset)
+                    : reader.narrow[int(rows.type)](row, count, to, low, high);
+    };
     // The words of a group of samples, checked, in rows that are `step` words apart.
     const auto words = [&](size_t first, size_t count) {
         const uint8_t *from = data + first * rows.row;
         T *copy = nullptr;
-        if (!in_place) copy = static_cast<T *>(row_buffers.reserve(kLanes * step * sizeof(T)));
-        for (size_t s = 0; s < count && !(in_place && whole); ++s) {
-            const void *row = from + s * rows.row;
-            T *to = copy ? copy + s * step : nullptr;
-            const bool good =
-                real ? reader.quantise[rows.type == Type::kF64](row, inputs_, to, low, high,
-                                                                rows.scale, rows.offset)
-                     : reader.narrow[int(rows.type)](row, inputs_, to, low, high);
+        if (!in_place) copy = static_cast<T *>(row_buffers.reserve(count * step * sizeof(T)));
+        const bool fine = in_place && (whole || (step == inputs_ && good(from, count * step, copy)));
+        for (size_t s = 0; s < count && !fine; ++s) {
+            if (good(from + s * rows.row, inputs_, copy ? copy + s * step : nullptr)) continue;
             size_t seen = bad.load();
-            while (!good && first + s < seen && !bad.compare_exchange_weak(seen, first + s)) {}
+            while (first + s < seen && !bad.compare_exchange_weak(seen, first + s)) {}
         }
         return copy ? copy : reinterpret_cast<const T *>(from);
     };
     blocks(rows.samples, results, threads,
            [&](size_t first, size_t count, uint8_t *memory, size_t stride) {
-               for (size_t s = 0; s < count; s += kLanes) {
-                   const size_t group = std::min(kLanes, count - s);
+               for (size_t s = 0; s < count; s += kSamples) {
+                   const size_t group = std::min(kSamples, count - s);
                    const T *from = words(first + s, group);
                    for (const Sheet &sheet : sheets_)
                        reader.slice(sheet, from, step, group, memory + s / 8, stride);

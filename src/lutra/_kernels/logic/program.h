@@ -98,7 +98,7 @@ class Program {
     std::vector<Sheet> sheets_;
     std::unique_ptr<Code> code_;
     std::vector<Step> steps_;  // where there is no machine code
-    size_t operations_, slots_, vectors_;
+    size_t operations_, slots_, vectors_, stride_;
     std::vector<Form> words_;
     struct Result {
         int64_t slot;  // -1: constant
