@@ -1,8 +1,5 @@
 #include "arithmetic.h"
 
-#include <algorithm>
-#include <deque>
-
 namespace lutra::logic {
 namespace {
 
@@ -19,32 +16,36 @@ Word offset(const Word &word, bool is_signed) {
 
 Word add_up(Graph &graph, const Literal *bits, const int64_t *weights, size_t count, int64_t bias,
             unsigned width) {
-    // Carry-save: three bits of a weight become one of it and one of the next. Bits with negative
-    // digits enter as complements: -b = ~b - 1. Digits are those with fewest ones (non-adjacent).
-    std::vector<std::deque<Literal>> columns(width);
+    // Three bits of a weight become one of it and one of the next as soon as there are three, so
+    // that few wait at any time. Bits with negative digits enter as complements: -b = ~b - 1;
+    // digits are those with fewest ones (non-adjacent).
+    std::vector<Word> columns(width);
+    const auto enter = [&](Literal bit, unsigned at) {
+        for (; at < width; ++at) {
+            Word &column = columns[at];
+            column.push_back(bit);
+            if (column.size() < 3) return;
+            const Literal a = column[0], b = column[1], c = column[2];
+            column = {graph.make(kSum, a, b, c)};
+            bit = graph.make(kMajority, a, b, c);
+        }
+    };
     uint64_t constant = uint64_t(bias);
     for (size_t i = 0; i < count; ++i) {
         int64_t weight = weights[i];
         for (unsigned at = 0; weight && at < width; ++at, weight >>= 1) {
             if (!(weight & 1)) continue;
             const bool negative = (weight & 3) == 3;
-            columns[at].push_back(complement(bits[i], negative));
+            enter(complement(bits[i], negative), at);
             if (negative) constant -= uint64_t(1) << at, weight += 1;
             else weight -= 1;
         }
     }
     Word result(width, kFalse);
     for (unsigned at = 0; at < width; ++at) {
-        if (constant >> at & 1) columns[at].push_back(kTrue);
-        while (columns[at].size() > 1) {
-            auto &column = columns[at];
-            Literal in[3] = {kFalse, kFalse, kFalse};
-            for (size_t i = 0; i < 3 && !column.empty(); ++i) in[i] = column.front(), column.pop_front();
-            column.push_back(graph.make(kSum, in[0], in[1], in[2]));
-            const Literal carry = graph.make(kMajority, in[0], in[1], in[2]);
-            if (at + 1 < width && carry != kFalse) columns[at + 1].push_back(carry);
-        }
-        if (!columns[at].empty()) result[at] = columns[at].front();
+        if (constant >> at & 1) enter(kTrue, at);
+        if (columns[at].size() == 2) enter(kFalse, at);
+        if (!columns[at].empty()) result[at] = columns[at][0];
     }
     return result;
 }

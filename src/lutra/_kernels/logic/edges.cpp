@@ -136,8 +136,34 @@ void slice(const Sheet &sheet, const T *rows, size_t row, size_t samples, uint8_
     }
 }
 
-void spread(uint64_t bits, unsigned shift, int64_t *values) {
-    for (int s = 0; s < 64; ++s) values[s] |= int64_t(bits >> s & 1) << shift;
+// Byte s of the result has bit `at` as bit s of `bits` is.
+#if defined(__AVX512BW__)
+inline void spread(uint64_t bits, unsigned at, uint8_t *bytes) {
+    const __m512i all = _mm512_loadu_si512(bytes);
+    _mm512_storeu_si512(bytes, _mm512_or_si512(all, _mm512_maskz_set1_epi8(bits, char(1 << at))));
+}
+#else
+inline void spread(uint64_t bits, unsigned at, uint8_t *bytes) {
+    for (int i = 0; i < 8; ++i) {
+        uint64_t eight, own = (bits >> 8 * i & 255) * 0x0101010101010101u & 0x8040201008040201u;
+        own = (own + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
+        std::memcpy(&eight, bytes + 8 * i, 8);
+        eight |= own << at;
+        std::memcpy(bytes + 8 * i, &eight, 8);
+    }
+}
+#endif
+
+void collect(const uint64_t *bits, unsigned width, bool is_signed, int64_t *values) {
+    std::memset(values, 0, 64 * sizeof(int64_t));
+    for (unsigned low = 0; low < width; low += 8) {
+        alignas(64) uint8_t bytes[64] = {};
+        for (unsigned j = low; j < std::min(width, low + 8); ++j) spread(bits[j], j - low, bytes);
+        for (int s = 0; s < 64; ++s) values[s] |= int64_t(bytes[s]) << low;
+    }
+    if (is_signed)
+        for (int s = 0; s < 64; ++s)
+            values[s] = int64_t(uint64_t(values[s]) << (64 - width)) >> (64 - width);
 }
 
 template <typename From, typename T>
@@ -231,7 +257,7 @@ const Edges edges_portable = {
     reader<int16_t>,
     reader<int32_t>,
     reader<int64_t>,
-    spread,
+    collect,
     interpret,
 };
 

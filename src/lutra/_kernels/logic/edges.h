@@ -40,8 +40,8 @@ struct Edges {
     Reader<int16_t> i16;
     Reader<int32_t> i32;
     Reader<int64_t> i64;
-    // values[s] |= bit s of `bits` << shift, for 64 samples.
-    void (*spread)(uint64_t bits, unsigned shift, int64_t *values);
+    // The words of 64 samples, of which `bits` are the bits.
+    void (*collect)(const uint64_t *bits, unsigned width, bool is_signed, int64_t *values);
     // Steps over `bytes` of each slot; registers are as long.
     void (*interpret)(const Step *steps, size_t count, uint8_t *memory, size_t stride,
                       uint8_t *registers, size_t bytes);

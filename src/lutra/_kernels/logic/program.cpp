@@ -98,7 +98,7 @@ Program::Program(Network &network, const int64_t *bits, std::vector<Form> words,
         const std::vector<Node> &made = three ? nodes : two_input(nodes, ends);
         Schedule schedule = allocate(made, ends, planes_.size(), registers, kSegment);
         slots_ = std::max<size_t>(schedule.slots, 1);
-        operations_ = depth_first(made, ends).size();
+        operations_ = order(made, ends).size();
         const size_t bytes = block ? block : kBlockBytes;
         vectors_ = std::clamp<size_t>(bytes / (slots_ * kVectorBytes), 1, kMaxVectors);
         stride_ = (vectors_ | 1) * kVectorBytes;  // even ones would share few sets of the caches
@@ -167,20 +167,18 @@ void Program::blocks(size_t samples, int64_t *results, int threads, const Fill &
 void Program::collect(const uint8_t *memory, size_t samples, int64_t *results) const {
     const size_t stride = stride_, count = words_.size();
     for (size_t first = 0; first < samples; first += 64) {
+        const size_t group = std::min<size_t>(64, samples - first);
         const Result *result = results_.data();
         for (size_t w = 0; w < count; ++w) {
             const auto [width, is_signed] = words_[w];
-            alignas(64) int64_t values[64] = {};
+            uint64_t bits[64] = {};
             for (unsigned j = 0; j < width; ++j, ++result) {
-                uint64_t bits = 0;
                 if (result->slot >= 0)
-                    std::memcpy(&bits, memory + size_t(result->slot) * stride + first / 8, 8);
-                edges_->spread(result->complemented ? ~bits : bits, j, values);
+                    std::memcpy(&bits[j], memory + size_t(result->slot) * stride + first / 8, 8);
+                if (result->complemented) bits[j] = ~bits[j];
             }
-            if (is_signed)
-                for (int64_t &value : values)
-                    value = int64_t(uint64_t(value) << (64 - width)) >> (64 - width);
-            const size_t group = std::min<size_t>(64, samples - first);
+            alignas(64) int64_t values[64];
+            edges_->collect(bits, width, is_signed, values);
             for (size_t s = 0; s < group; ++s) results[(first + s) * count + w] = values[s];
         }
     }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <numeric>
 
 namespace lutra::logic {
 namespace {
@@ -63,36 +64,101 @@ std::vector<Node> two_input(const std::vector<Node> &nodes, std::vector<Literal>
     return graph.nodes();
 }
 
-std::vector<uint32_t> depth_first(const std::vector<Node> &nodes,
-                                  const std::vector<Literal> &outputs) {
-    std::vector<uint32_t> depth(nodes.size(), 0), result;
-    for (size_t n = 1; n < nodes.size(); ++n)
-        for (int i = 0; i < nodes[n].arity; ++i)
-            depth[n] = std::max(depth[n], depth[nodes[n].in[i]] + 1);
-    std::vector<uint8_t> state(nodes.size(), 0);  // 1: its inputs are on the way, 2: done
-    std::vector<uint32_t> stack;
-    for (Literal output : outputs) {
-        stack.push_back(output >> 1);
-        while (!stack.empty()) {
-            const uint32_t n = stack.back();
-            const Node &node = nodes[n];
-            if (state[n] == 2 || !node.arity) {
-                stack.pop_back();
-            } else if (state[n] == 1) {
-                state[n] = 2;
-                result.push_back(n);
-                stack.pop_back();
-            } else {
-                state[n] = 1;  // the deepest input is computed first
-                const size_t top = stack.size();
-                for (int i = 0; i < node.arity; ++i)
-                    if (state[node.in[i]] == 0) stack.push_back(node.in[i]);
-                std::sort(stack.begin() + top, stack.end(),
-                          [&](uint32_t a, uint32_t b) { return depth[a] < depth[b]; });
+namespace {
+
+// Who reads each node: the readers of n are readers[first[n]] to readers[first[n + 1]].
+struct Readers {
+    explicit Readers(const std::vector<Node> &nodes) : first(nodes.size() + 1, 0) {
+        for (const Node &node : nodes)
+            for (int i = 0; i < node.arity; ++i) ++first[node.in[i] + 1];
+        std::partial_sum(first.begin(), first.end(), first.begin());
+        readers.resize(first.back());
+        std::vector<uint32_t> next(first.begin(), first.end() - 1);
+        for (uint32_t n = 0; n < nodes.size(); ++n)
+            for (int i = 0; i < nodes[n].arity; ++i) readers[next[nodes[n].in[i]]++] = n;
+    }
+    std::vector<uint32_t> first, readers;
+};
+
+class Order {
+  public:
+    Order(const std::vector<Node> &nodes, const std::vector<Literal> &outputs)
+        : nodes_(nodes), readers_(nodes), state_(nodes.size(), kUnneeded), left_(nodes.size(), 0),
+          depth_(nodes.size(), 0) {
+        for (Literal output : outputs) state_[output >> 1] = kWaiting, left_[output >> 1] = 1;
+        for (size_t n = nodes.size(); n-- > 1;)
+            for (int i = 0; state_[n] == kWaiting && i < nodes[n].arity; ++i) {
+                state_[nodes[n].in[i]] = kWaiting;
+                ++left_[nodes[n].in[i]];
             }
+        for (size_t n = 0; n < nodes.size(); ++n) {
+            if (!nodes[n].arity) state_[n] = kDone;
+            for (int i = 0; i < nodes[n].arity; ++i)
+                depth_[n] = std::max(depth_[n], depth_[nodes[n].in[i]] + 1);
         }
     }
-    return result;
+
+    std::vector<uint32_t> run(const std::vector<Literal> &outputs) {
+        std::vector<uint32_t> stack;
+        for (Literal output : outputs)
+            for (stack.push_back(output >> 1); !stack.empty();) {
+                const uint32_t n = stack.back();
+                const size_t top = stack.size();
+                for (int i = 0; state_[n] == kWaiting && i < nodes_[n].arity; ++i)
+                    if (state_[nodes_[n].in[i]] != kDone) stack.push_back(nodes_[n].in[i]);
+                // The deepest input is computed first.
+                std::sort(stack.begin() + top, stack.end(),
+                          [&](uint32_t a, uint32_t b) { return depth_[a] < depth_[b]; });
+                if (stack.size() > top) continue;
+                stack.pop_back();
+                compute(n);
+            }
+        return std::move(result_);
+    }
+
+  private:
+    enum State : uint8_t { kUnneeded, kWaiting, kDone };
+
+    // Besides `first`, whatever has all its inputs then and is the last to read one of them.
+    void compute(uint32_t first) {
+        ready_.push_back(first);
+        while (!ready_.empty()) {
+            const uint32_t n = ready_.back();
+            ready_.pop_back();
+            if (state_[n] == kDone) continue;
+            state_[n] = kDone;
+            result_.push_back(n);
+            look(n);
+            for (int i = 0; i < nodes_[n].arity; ++i)
+                if (--left_[nodes_[n].in[i]] == 1) look(nodes_[n].in[i]);
+        }
+    }
+
+    void look(uint32_t n) {
+        if (!nodes_[n].arity) return;
+        for (uint32_t at = readers_.first[n]; at < readers_.first[n + 1]; ++at) {
+            const uint32_t reader = readers_.readers[at];
+            if (state_[reader] != kWaiting) continue;
+            bool last = false, ready = true;
+            for (int i = 0; i < nodes_[reader].arity; ++i) {
+                const uint32_t in = nodes_[reader].in[i];
+                ready &= state_[in] == kDone;
+                last |= left_[in] == 1 && nodes_[in].arity;
+            }
+            if (ready && last) ready_.push_back(reader);
+        }
+    }
+
+    const std::vector<Node> &nodes_;
+    const Readers readers_;
+    std::vector<State> state_;
+    std::vector<uint32_t> left_, depth_, ready_, result_;
+};
+
+}  // namespace
+
+std::vector<uint32_t> order(const std::vector<Node> &nodes, const std::vector<Literal> &outputs) {
+    return Order(nodes, outputs).run(outputs);
 }
 
 namespace {
@@ -101,7 +167,7 @@ class Allocation {
   public:
     Allocation(const std::vector<Node> &nodes, const std::vector<Literal> &outputs, size_t inputs,
                unsigned registers)
-        : nodes_(nodes), order_(depth_first(nodes, outputs)), holds_(registers, kNone),
+        : nodes_(nodes), order_(order(nodes, outputs)), holds_(registers, kNone),
           register_of_(nodes.size(), kNone), first_(nodes.size() + 1, 0), next_(nodes.size()) {
         result_.slot_of.assign(nodes.size(), kNone);
         result_.slots = inputs;

@@ -9,10 +9,9 @@ namespace lutra::logic {
 // Nodes of two inputs that compute what `nodes` do: `and`, `or`, `xor` and the two `and not`.
 std::vector<Node> two_input(const std::vector<Node> &nodes, std::vector<Literal> &outputs);
 
-// The nodes that the outputs need, without inputs and the constant: depth first, so that most
-// values are read soon after they are made.
-std::vector<uint32_t> depth_first(const std::vector<Node> &nodes,
-                                  const std::vector<Literal> &outputs);
+// The nodes that the outputs need, without inputs and the constant: depth first, and what frees a
+// value as soon as it can be computed, so that values are read soon after they are made.
+std::vector<uint32_t> order(const std::vector<Node> &nodes, const std::vector<Literal> &outputs);
 
 struct Step {
     enum Kind : uint8_t {
