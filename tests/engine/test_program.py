@@ -50,6 +50,31 @@ def test_agrees_with_the_reference(name, circuit, count, seed, kind):
 
 
 @pytest.mark.parametrize("name", SETS)
+@settings(max_examples=40)
+@given(circuit=circuits(), count=st.integers(0, 200))
+def test_tables_that_are_looked_up(name, circuit, count):
+    x = samples(circuit, count)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_LUT6_PER_LOOKUP", {name: 0})
+        program = Program(circuit, instruction_set=name)
+    same(program.run(x), evaluate(circuit, x))
+
+
+@pytest.mark.parametrize("name", SETS)
+def test_random_large_tables_are_looked_up_and_smooth_ones_are_not(name):
+    rng = np.random.default_rng(0)
+    values = np.stack([rng.integers(0, 16, 4096), np.arange(4096) // 256])
+    for number, looked_up in enumerate((1, 0)):
+        table = Lut(np.arange(12)[None], pack_tables(values[number : number + 1], 4))
+        y = Output("y", Words(12 + np.arange(4)[None]))
+        circuit = Circuit("table", 12, 1, (table,), (y,))
+        program = Program(circuit, instruction_set=name)
+        assert program.lookups == looked_up
+        x = rng.integers(0, 2, (5000, 12))
+        same(program.run(x), evaluate(circuit, x))
+
+
+@pytest.mark.parametrize("name", SETS)
 @settings(max_examples=20)
 @given(circuit=circuits(), count=st.integers(0, 200))
 def test_packed_bits(name, circuit, count):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lutra._kernels import native
 from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words, evaluate
 from lutra.errors import EngineError
+from lutra.passes import estimate_lut6
 
 __all__ = ["Program", "instruction_sets"]
 
@@ -22,13 +23,17 @@ _TYPES = (
     *("float32", "float64"),
 )
 
+_LUT6_PER_LOOKUP = {"avx512": 200, "avx2": 110, "portable": 30}
+"""How many six-input tables are as fast as reading one large table per sample (measured)."""
+
 
 class Program:
     """Outputs of a circuit, ready to run.
 
     Every bit of the circuit becomes operations on vectors of samples, one bit each: logic of three
     inputs with AVX-512, of two elsewhere, as machine code for x86-64 and as steps of an
-    interpreter on other machines. The results are those of `lutra.circuit.evaluate`.
+    interpreter on other machines. Tables that take more logic than it takes to read them once per
+    sample are read. The results are those of `lutra.circuit.evaluate`.
 
     Parameters
     ----------
@@ -81,8 +86,10 @@ class Program:
         if native is None:
             return
         network = native.Network(circuit.inputs, circuit.input_width, circuit.input_signed, packed)
-        for op in circuit.ops:
-            _add(network, op)
+        luts = estimate_lut6(circuit)
+        for op, lut6 in zip(circuit.ops, luts, strict=True):
+            reads = isinstance(op, Lut) and len(op.wires) * -(-op.outputs // 8)
+            _add(network, op, bool(lut6 > reads * _LUT6_PER_LOOKUP[self.instruction_set]))
         words = [word for output in found for word in [output.words] * output.words.count]
         bits = np.concatenate([np.zeros(0, np.int64), *(o.words.bits.reshape(-1) for o in found)])
         try:
@@ -200,6 +207,11 @@ class Program:
         return self._program.operations if self._program else 0
 
     @property
+    def lookups(self) -> int:
+        """Tables that are read per sample."""
+        return self._program.lookups if self._program else 0
+
+    @property
     def block_samples(self) -> int:
         """Samples that a thread takes through the whole program together."""
         return self._program.block_samples if self._program else 0
@@ -231,7 +243,7 @@ def _per_input(circuit: Circuit, values: Reals | float | None, default: float) -
     return np.ascontiguousarray(np.broadcast_to(found, circuit.inputs))
 
 
-def _add(network: Any, op: Op) -> None:
+def _add(network: Any, op: Op, looked_up: bool) -> None:
     def at(array: NDArray[np.generic]) -> int:
         kept.append(np.ascontiguousarray(array))
         return kept[-1].ctypes.data
@@ -239,7 +251,8 @@ def _add(network: Any, op: Op) -> None:
     kept: list[NDArray[np.generic]] = []
     match op:
         case Lut():
-            network.lut(at(op.wires), at(op.table), len(op.wires), op.fan_in, op.outputs)
+            n, k, m = len(op.wires), op.fan_in, op.outputs
+            network.lut(at(op.wires), at(op.table), n, k, m, looked_up)
         case Sum():
             terms = op.wires.shape[1]
             network.sum(at(op.wires), at(op.weights), at(op.bias), len(op.wires), terms, op.width)

@@ -25,9 +25,9 @@ void bind(nb::module_ &m) {
     nb::class_<Network>(m, "Network")
         .def(nb::init<size_t, unsigned, bool, bool>())
         .def("lut", [](Network &n, uintptr_t wires, uintptr_t table, size_t count, unsigned fan_in,
-                       size_t outputs) {
+                       size_t outputs, bool looked_up) {
             nb::gil_scoped_release release;
-            n.lut(at<Ints>(wires), at<const uint8_t>(table), count, fan_in, outputs);
+            n.lut(at<Ints>(wires), at<const uint8_t>(table), count, fan_in, outputs, looked_up);
         })
         .def("sum", [](Network &n, uintptr_t wires, uintptr_t weights, uintptr_t bias,
                        size_t count, size_t terms, unsigned width) {
@@ -67,7 +67,8 @@ void bind(nb::module_ &m) {
         })
         .def_prop_ro("operations", &Program::operations)
         .def_prop_ro("slots", &Program::slots)
-        .def_prop_ro("code_bytes", &Program::code_bytes)
+        .def_prop_ro("lookups", &Program::lookups)
+        .def_prop_ro("is_code", &Program::is_code)
         .def_prop_ro("block_samples", &Program::block_samples);
 }
 

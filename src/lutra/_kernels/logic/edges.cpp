@@ -15,6 +15,17 @@
 namespace lutra::logic {
 namespace {
 
+// Bit i of the result is byte i, 0 or 1.
+[[maybe_unused]] inline uint64_t pack(const uint8_t *yes) {
+    uint64_t result = 0;
+    for (int i = 0; i < 8; ++i) {
+        uint64_t eight;
+        std::memcpy(&eight, yes + 8 * i, 8);
+        result |= (eight * 0x0102040810204080u >> 56) << 8 * i;
+    }
+    return result;
+}
+
 #if defined(__AVX512BW__)
 // One bit per feature of a sample.
 struct Row {
@@ -61,13 +72,7 @@ struct Row {
             for (int i = 0; i < 64; ++i) yes[i] = (row[i] & T(sheet.values[i])) != 0;
         else
             for (int i = 0; i < 64; ++i) yes[i] = row[i] >= T(sheet.values[i]);
-        uint64_t result = 0;
-        for (int i = 0; i < 8; ++i) {
-            uint64_t eight;
-            std::memcpy(&eight, yes + 8 * i, 8);
-            result |= (eight * 0x0102040810204080u >> 56) << 8 * i;
-        }
-        return result;
+        return pack(yes);
     }
     const Sheet &sheet;
 };
@@ -136,34 +141,58 @@ void slice(const Sheet &sheet, const T *rows, size_t row, size_t samples, uint8_
     }
 }
 
-// Byte s of the result has bit `at` as bit s of `bits` is.
+// Bit j of byte s is bit s of bits[j], for at most eight of them.
+inline void spread(const uint64_t *bits, unsigned count, uint8_t *bytes) {
 #if defined(__AVX512BW__)
-inline void spread(uint64_t bits, unsigned at, uint8_t *bytes) {
-    const __m512i all = _mm512_loadu_si512(bytes);
-    _mm512_storeu_si512(bytes, _mm512_or_si512(all, _mm512_maskz_set1_epi8(bits, char(1 << at))));
-}
+    __m512i all = _mm512_setzero_si512();
+    for (unsigned j = 0; j < count; ++j)
+        all = _mm512_or_si512(all, _mm512_maskz_set1_epi8(bits[j], char(1 << j)));
+    _mm512_storeu_si512(bytes, all);
 #else
-inline void spread(uint64_t bits, unsigned at, uint8_t *bytes) {
     for (int i = 0; i < 8; ++i) {
-        uint64_t eight, own = (bits >> 8 * i & 255) * 0x0101010101010101u & 0x8040201008040201u;
-        own = (own + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
-        std::memcpy(&eight, bytes + 8 * i, 8);
-        eight |= own << at;
+        uint64_t eight = 0;
+        for (unsigned j = 0; j < count; ++j) {
+            uint64_t own = (bits[j] >> 8 * i & 255) * 0x0101010101010101u & 0x8040201008040201u;
+            own = (own + 0x7f7f7f7f7f7f7f7fu) >> 7 & 0x0101010101010101u;
+            eight |= own << j;
+        }
         std::memcpy(bytes + 8 * i, &eight, 8);
     }
-}
 #endif
+}
 
 void collect(const uint64_t *bits, unsigned width, bool is_signed, int64_t *values) {
     std::memset(values, 0, 64 * sizeof(int64_t));
     for (unsigned low = 0; low < width; low += 8) {
-        alignas(64) uint8_t bytes[64] = {};
-        for (unsigned j = low; j < std::min(width, low + 8); ++j) spread(bits[j], j - low, bytes);
+        alignas(64) uint8_t bytes[64];
+        spread(bits + low, std::min(width - low, 8u), bytes);
         for (int s = 0; s < 64; ++s) values[s] |= int64_t(bytes[s]) << low;
     }
     if (is_signed)
         for (int s = 0; s < 64; ++s)
             values[s] = int64_t(uint64_t(values[s]) << (64 - width)) >> (64 - width);
+}
+
+// Bit s of the result is whether byte s has a bit of `mask`.
+inline uint64_t test(const uint8_t *bytes, uint8_t mask) {
+#if defined(__AVX512BW__)
+    return _mm512_test_epi8_mask(_mm512_loadu_si512(bytes), _mm512_set1_epi8(char(mask)));
+#else
+    uint8_t yes[64];
+    for (int i = 0; i < 64; ++i) yes[i] = (bytes[i] & mask) != 0;
+    return pack(yes);
+#endif
+}
+
+void look_up(const uint64_t *address, unsigned width, const uint8_t *table, uint64_t *found,
+             unsigned outputs) {
+    alignas(64) uint8_t low[64], high[64], bytes[64];
+    spread(address, std::min(width, 8u), low);
+    spread(address + 8, width > 8 ? width - 8 : 0, high);
+    uint16_t at[64];
+    for (int s = 0; s < 64; ++s) at[s] = uint16_t(low[s] | high[s] << 8);
+    for (int s = 0; s < 64; ++s) bytes[s] = table[at[s]];
+    for (unsigned o = 0; o < outputs; ++o) found[o] = test(bytes, uint8_t(1 << o));
 }
 
 template <typename From, typename T>
@@ -258,6 +287,7 @@ const Edges edges_portable = {
     reader<int32_t>,
     reader<int64_t>,
     collect,
+    look_up,
     interpret,
 };
 

@@ -42,6 +42,10 @@ struct Edges {
     Reader<int64_t> i64;
     // The words of 64 samples, of which `bits` are the bits.
     void (*collect)(const uint64_t *bits, unsigned width, bool is_signed, int64_t *values);
+    // found[o] = bit o of the entries of a table that 64 samples read; `address` are the bits of
+    // their addresses, lowest first, at most 16.
+    void (*look_up)(const uint64_t *address, unsigned width, const uint8_t *table, uint64_t *found,
+                    unsigned outputs);
     // Steps over `bytes` of each slot; registers are as long.
     void (*interpret)(const Step *steps, size_t count, uint8_t *memory, size_t stride,
                       uint8_t *registers, size_t bytes);
