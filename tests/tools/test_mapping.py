@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from lutra.circuit import LUT_INPUTS, Builder, Circuit, Lut, evaluate, pack_tables
+from lutra.circuit import LUT_INPUTS, Builder, Circuit, Lut, Output, Words, evaluate, pack_tables
 from lutra.emit import blif
 from lutra.errors import ToolError
 from lutra.passes import Table, pipeline, stage_depth, tables_of
@@ -47,6 +49,15 @@ def test_neurons_become_fewer_luts_than_their_multiplexers(every: int) -> None:
     tables = tables_of(found)
     assert len(tables) < 32 * 40  # of 32 bits; four-way multiplexers alone would make 85 each
     assert map_luts(circuit, rounds=2).bits == found.bits
+
+
+def test_mapped_tables_are_named_after_what_they_help_make() -> None:
+    circuit = neurons(0)
+    first = Output("x", Words(np.arange(24)[:, None] + circuit.input_bits))
+    found = map_luts(replace(circuit, outputs=(*circuit.outputs, first)))
+    for output, name in (("x", "level0"), ("y", "level1")):
+        made = set(found.sources(found.output(output).words.bits.reshape(-1)).tolist())
+        assert {found.ops[number].name for number in made} - {"constant"} == {name}
 
 
 def test_what_is_mapped_for_delay_is_less_deep_and_larger() -> None:

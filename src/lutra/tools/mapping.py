@@ -160,12 +160,30 @@ def _replace(
         if all(len(table.wires) <= LUT_INPUTS for table in job.tables.values()):
             found.append({bit: (table.wires, table.value) for bit, table in job.tables.items()})
         best = min(found, key=_figures if objective == "area" else lambda of: _figures(of)[::-1])
-        op = min(table.op for table in job.tables.values())
+        owner = _owners(circuit, job.tables, best)
         for bit in job.tables:
             del tables[bit]
-        tables |= {bit: Table(wires, value, op) for bit, (wires, value) in best.items()}
+        tables |= {bit: Table(wires, value, owner[bit]) for bit, (wires, value) in best.items()}
         free = max(free, max(best, default=0) + 1)
     return tables
+
+
+def _owners(circuit: Circuit, tables: Tables, functions: Functions) -> dict[int, int]:
+    """Return the operation in whose place each bit stands: the first of those that it helps make.
+
+    One operation of each name does for all.
+    """
+    first = dict[str, int]()
+    for op in sorted({table.op for table in tables.values()}):
+        first.setdefault(circuit.ops[op].name, op)
+    owner = dict.fromkeys(functions, max(first.values(), default=0))
+    owner |= {bit: first[circuit.ops[table.op].name] for bit, table in tables.items()}
+    order = TopologicalSorter({bit: wires for bit, (wires, _) in functions.items()}).static_order()
+    for bit in reversed([*order]):
+        for wire in functions[bit][0] if bit in functions else ():
+            if wire in functions and wire not in tables:
+                owner[wire] = min(owner[wire], owner[bit])
+    return owner
 
 
 def _figures(functions: Functions) -> tuple[int, int]:
