@@ -1,7 +1,6 @@
 """The whole way on a small network, as a user walks it; and what goes wrong on it."""
 
 import csv
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -14,7 +13,7 @@ import numpy as np
 import pytest
 
 from lutra import cli, flow
-from lutra.circuit import Circuit, Lut, evaluate, load
+from lutra.circuit import Circuit, evaluate, load
 from lutra.errors import VerifyError
 from lutra.passes import logic_depths, stage_depth
 from lutra.report import load_result
@@ -95,11 +94,14 @@ def test_dont_cares_change_no_train_row_and_leave_both_accuracies(
 
 @pytest.mark.parametrize("area", ["simplify", "map"])
 def test_a_smaller_circuit_is_the_same_function(
-    area: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+    area: str, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     (tmp_path / "tiny.toml").write_text(toml({**TINY, "optimise": {"area": area}}))
     shutil.copytree(finished / "runs", tmp_path / "runs")
+    capsys.readouterr()
     assert command(tmp_path, monkeypatch, "compile", "tiny.toml") == 0
+    assert "prove with ABC" in capsys.readouterr().out
     assert command(tmp_path, monkeypatch, "verify", "tiny.toml") == 0
     folders = [folder / "runs/tiny/seed0" for folder in (finished, tmp_path)]
     before, found = (load_result(folder / "result.json") for folder in folders)
@@ -134,25 +136,6 @@ def test_registers_by_logic_depth(
     capsys.readouterr()
     assert command(tmp_path, monkeypatch, "verify", "tiny.toml") == 1
     assert "run `lutra compile` first" in " ".join(capsys.readouterr().err.split())
-
-
-def test_a_test_row_that_optimisation_changed_ends_the_run(
-    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
-    def broken(circuit: Circuit) -> Circuit:
-        last = max(i for i, op in enumerate(circuit.ops) if isinstance(op, Lut))
-        op = circuit.ops[last]
-        assert isinstance(op, Lut)
-        ops = [*circuit.ops]
-        ops[last] = dataclasses.replace(op, table=~op.table)
-        return dataclasses.replace(circuit, ops=tuple(ops))
-
-    (tmp_path / "tiny.toml").write_text(toml({**TINY, "optimise": {"area": "simplify"}}))
-    shutil.copytree(finished / "runs", tmp_path / "runs")
-    monkeypatch.setattr(flow, "simplify", broken)
-    assert command(tmp_path, monkeypatch, "compile", "tiny.toml") == 1
-    assert "optimisation changed a test row: sample 0" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("step", ["verify", "synth"])

@@ -201,6 +201,7 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
         ({"optimise": {"dont_cares": "test"}}, "optimise.dont_cares: .*'train'"),
         ({"optimise": {"objective": "delay"}}, "optimise: .*objective .*without area = .map"),
         ({"optimise": {"area": "simplify", "rounds": 3}}, "optimise: .*rounds .*without area"),
+        ({"optimise": {"prove": False}}, "optimise.prove is of no use without"),
         ({"hardware": {"logic_depth": 2}}, "hardware: .*logic_depth .*set register_every = 0"),
         (
             {"hardware": {"logic_depth": 2, "register_every": 0, "register_sums": True}},

@@ -236,8 +236,17 @@ _SAYS = {
 
 
 def _step(current: "Run", step: str, console: Console) -> None:
-    with console.status(_SAYS[step]):
-        getattr(current, step)()
+    with console.status(_SAYS[step]) as status:
+
+        def say(what: str) -> None:
+            status.update(what)
+            if not console.is_terminal:
+                console.print(what)
+
+        if step == "compile":
+            current.compile(say)
+        else:
+            getattr(current, step)()
     console.print(f"done: {_SAYS[step]}")
 
 

@@ -19,20 +19,12 @@ from lutra.circuit import Circuit, evaluate, load, save
 from lutra.data import Dataset, Split
 from lutra.data import load as load_data
 from lutra.emit import emit_testbench
-from lutra.errors import CheckpointError, CircuitError, RecipeError, ToolError, VerifyError
+from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
-from lutra.passes import (
-    encoder_words,
-    observe,
-    pack,
-    pipeline,
-    retime,
-    simplify,
-    specialise,
-    without_unread,
-)
+from lutra.optimise import Say, optimise
+from lutra.passes import encoder_words, pipeline
 from lutra.provenance import commit, cpu, packages
-from lutra.recipe import OptimiseConfig, Recipe, load_recipe
+from lutra.recipe import Recipe, load_recipe
 from lutra.report import (
     Accuracy,
     Area,
@@ -48,10 +40,10 @@ from lutra.report import (
     write_html,
 )
 from lutra.tools import Synthesis as Mapped
-from lutra.tools import find_verilator, find_yosys, map_luts, synthesise_parts
+from lutra.tools import find_verilator, find_yosys, synthesise_parts
 from lutra.train import Progress, Trained, check, restore
 from lutra.train import train as train_model
-from lutra.verify import check_equivalent, first_difference, verify_rtl
+from lutra.verify import first_difference, verify_rtl
 
 __all__ = ["Run", "open_run"]
 
@@ -105,13 +97,20 @@ class Run:
         """Return the circuit of the trained model, every table as trained."""
         return self._model().lower(self.recipe.name, self.data.classes, self.data.features)
 
-    def compile(self) -> Circuit:
+    def compile(self, say: Say = lambda _: None) -> Circuit:
         """Lower the trained model to a circuit; prove model == circuit on the whole test part.
+
+        Parameters
+        ----------
+        say
+            Is told what is done next, see `lutra.optimise`.
 
         Raises
         ------
         VerifyError
-            A code differs; the message names sample, word and bit.
+            A code differs, or optimisation changed something; the message names what and where.
+        ToolError
+            ABC is missing or fails, or cannot decide in its time.
         """
         started = time.monotonic()
         model, data = self._model(), self.data
@@ -121,13 +120,13 @@ class Run:
         difference = first_difference({"scores": codes}, {"scores": scores})
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: model and circuit differ: {difference}")
-        optimise, hardware = self.recipe.optimise, self.recipe.hardware
-        exact = self._accuracy(circuit) if optimise.dont_cares == "train" else None
+        hardware, cares = self.recipe.hardware, self.recipe.optimise.dont_cares
+        exact = self._accuracy(circuit) if cares == "train" else None
         circuit = pipeline(
             circuit, hardware.register_every, hardware.register_encoder, hardware.register_sums
         )
-        if optimise != OptimiseConfig() or hardware.logic_depth:
-            circuit = self._optimised(circuit)
+        if self.recipe.optimises:
+            circuit = optimise(circuit, self.recipe, data, say)
         before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
         save(circuit, self.circuit_path)
         parts = {
@@ -151,39 +150,6 @@ class Run:
             parts["synthesis"] = None
         self._record(**parts)
         return circuit
-
-    def _optimised(self, circuit: Circuit) -> Circuit:
-        """Return what the recipe asks for, proven equal on every row on which it has to be.
-
-        With don't-cares these are the train rows, else the test rows, and for mapped circuits
-        all that there can be, by ABC.
-        """
-        optimise = self.recipe.optimise
-        part = "test" if optimise.dont_cares == "none" else "train"
-        rows = getattr(self.data, part).x
-        found = circuit
-        if optimise.area == "map":
-            read = rows if part == "train" else None
-            found = map_luts(circuit, optimise.rounds, read, objective=optimise.objective)
-        elif part == "train":
-            found = without_unread(specialise(circuit, observe(circuit, rows)))
-        if optimise.area == "simplify":
-            found = simplify(found)
-        if self.recipe.hardware.logic_depth:
-            found = retime(found, self.recipe.hardware.logic_depth)
-        if optimise.area != "plain":
-            found = pack(found)
-        difference = first_difference(evaluate(circuit, rows), evaluate(found, rows))
-        if difference is not None:
-            raise VerifyError(
-                f"{self.recipe.name}: optimisation changed a {part} row: {difference}"
-            )
-        if optimise.area == "map" and optimise.prove and part == "test":
-            try:
-                check_equivalent(circuit, found)
-            except ToolError as error:
-                raise ToolError(f"{error}; optimise.prove = false goes on without proof") from error
-        return found
 
     def _accuracy(self, circuit: Circuit) -> Accuracy:
         data, classes = self.data, len(self.data.classes)

@@ -193,11 +193,12 @@ class OptimiseConfig(_Section):
     """Which result ``map`` keeps of each neuron: the one of the fewest LUTs, or of the fewest
     levels."""
     prove: bool = True
-    """Whether ABC proves the mapped circuit equal for all inputs; it may take minutes."""
+    """Whether ABC proves that the circuit does the same, see `lutra.optimise`; it may take
+    minutes."""
 
     @model_validator(mode="after")
     def _check(self) -> "OptimiseConfig":
-        for name in ("rounds", "objective", "prove"):
+        for name in ("rounds", "objective"):
             if self.area != "map" and getattr(self, name) != type(self).model_fields[name].default:
                 raise ValueError(f'{name} is of no use without area = "map"')
         return self
@@ -278,7 +279,19 @@ class Recipe(_Section):
             _check_unused(self.model.family, self.mapping, self.train, used)
         else:
             _check_network(self.model, self.mapping, self.train)
+        if not (self.optimise.prove or self.optimises):
+            raise ValueError(
+                "optimise.prove is of no use without optimise.area, optimise.dont_cares or "
+                "hardware.logic_depth"
+            )
         return self
+
+    @property
+    def optimises(self) -> bool:
+        """Whether the circuit is another one than that of the trained model."""
+        asked = self.optimise
+        changed = asked.area != "plain" or asked.dont_cares != "none"
+        return changed or self.hardware.logic_depth > 0
 
     @property
     def network(self) -> Family:

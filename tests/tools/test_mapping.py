@@ -8,7 +8,7 @@ from lutra.circuit import LUT_INPUTS, Builder, Circuit, Lut, Output, Words, eval
 from lutra.emit import blif
 from lutra.errors import ToolError
 from lutra.passes import Table, pipeline, stage_depth, tables_of
-from lutra.tools import map_luts, run_abc
+from lutra.tools import map_luts, map_rows, run_abc
 from lutra.tools._blif import read_blif
 
 from ..circuit.random_circuits import circuits
@@ -116,6 +116,6 @@ def test_a_command_that_abc_does_not_know_is_an_error() -> None:
 def test_for_some_rows_alone_fewer_luts_do() -> None:
     circuit = neurons(1)
     rows = np.random.default_rng(2).integers(4, 8, (300, 8))
-    found = map_luts(circuit, rows=rows)
+    found = map_rows(circuit, rows).circuit
     assert np.array_equal(evaluate(found, rows)["y"], evaluate(circuit, rows)["y"])
     assert len(tables_of(found)) < 0.6 * len(tables_of(map_luts(circuit)))

@@ -11,6 +11,7 @@ from lutra.passes._adders import (
     width_of_sum,
 )
 from lutra.passes._cares import observe
+from lutra.passes._collapse import collapse
 from lutra.passes._compress import compress_tables
 from lutra.passes._compress_circuit import compress
 from lutra.passes._compressed import Compressed
@@ -41,6 +42,7 @@ __all__ = [
     "Table",
     "add_up",
     "care_tables",
+    "collapse",
     "columns_of_sum",
     "combine",
     "compress",

@@ -13,7 +13,7 @@ from lutra.tools._find import (
 )
 from lutra.tools._run import Completed, run
 from lutra.tools.abc import run_abc
-from lutra.tools.mapping import Objective, map_luts
+from lutra.tools.mapping import MappedRows, Objective, map_luts, map_rows
 from lutra.tools.netlist import read_netlist
 from lutra.tools.slang import Parsed, parse
 from lutra.tools.timing import Timing, estimate_timing
@@ -28,6 +28,7 @@ from lutra.tools.yosys import (
 
 __all__ = [
     "Completed",
+    "MappedRows",
     "Objective",
     "Parsed",
     "PartsSynthesis",
@@ -44,6 +45,7 @@ __all__ = [
     "find_yosys",
     "lint",
     "map_luts",
+    "map_rows",
     "parse",
     "read_blif",
     "read_netlist",

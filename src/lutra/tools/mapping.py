@@ -2,7 +2,7 @@
 
 import os
 from collections import ChainMap
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from graphlib import TopologicalSorter
 from typing import Literal, NamedTuple
@@ -15,6 +15,7 @@ from lutra.emit import blif
 from lutra.passes import (
     Table,
     care_tables,
+    collapse,
     compressed_neurons,
     neurons,
     observe,
@@ -29,7 +30,7 @@ from lutra.passes import (
 from lutra.tools._blif import read_blif
 from lutra.tools.abc import run_abc
 
-__all__ = ["Objective", "map_luts"]
+__all__ = ["MappedRows", "Objective", "map_luts", "map_rows"]
 
 _COVER = {
     "area": "strash; if -K 6 -C 32 -F 4 -A 6 -a; mfs2 -e",
@@ -40,17 +41,14 @@ _TRUTH = "strash; &get -n; &ttopt -I {} -O {} -X 20; &put"
 """Begin from trees of multiplexers whose order of inputs is searched for."""
 _REDUNDANT = "mfs2 -e"
 
+Cares = Mapping[int, NDArray[np.bool_]]
 Tables = dict[int, Table]
 Functions = dict[int, tuple[tuple[int, ...], int]]
 Objective = Literal["area", "delay"]
 
 
 def map_luts(
-    circuit: Circuit,
-    rounds: int = 1,
-    rows: NDArray[np.integer] | None = None,
-    timeout: float = 3600,
-    objective: Objective = "area",
+    circuit: Circuit, rounds: int = 1, timeout: float = 3600, objective: Objective = "area"
 ) -> Circuit:
     """Return a circuit that does the same with tables of six inputs at most, as few as are found.
 
@@ -66,9 +64,6 @@ def map_luts(
         What to map; its other operations and its stages stay.
     rounds
         How often each neuron is mapped from each form.
-    rows
-        Fixed-point input words, shape (samples, circuit.inputs), for which alone the result does
-        the same: entries that none of them reads are don't-cares.
     timeout
         Seconds, for each of the two steps.
     objective
@@ -78,11 +73,59 @@ def map_luts(
     ------
     ToolError
         ABC is missing or fails.
+    """
+    circuit = simplify(circuit)
+    tables = _mapped_neurons(circuit, reachable(circuit), rounds, timeout, objective)
+    return _mapped_stages(circuit, tables, timeout, objective)
+
+
+class MappedRows(NamedTuple):
+    """A circuit mapped for what some rows read, and what came before; each equals the next.
+
+    ``simplified`` equals what was given for every input; ``decided`` equals that operation by
+    operation, on the entries that rows read (`lutra.verify.level_cares`); and ``circuit`` equals
+    ``decided`` for every input.
+    """
+
+    simplified: Circuit
+    decided: Circuit
+    """The same wires, with the tables that were chosen."""
+    circuit: Circuit
+
+
+def map_rows(
+    circuit: Circuit,
+    rows: NDArray[np.integer],
+    rounds: int = 1,
+    timeout: float = 3600,
+    objective: Objective = "area",
+) -> MappedRows:
+    """Do the same for some rows alone: entries that none of them reads are don't-cares.
+
+    Parameters
+    ----------
+    rows
+        Fixed-point input words. Shape (samples, circuit.inputs).
+    circuit, rounds, timeout, objective
+        As in `map_luts`.
+
+    Raises
+    ------
+    ToolError
+        ABC is missing or fails.
     ValueError
         Rows do not fit the circuit.
     """
     circuit = simplify(circuit)
-    cares = reachable(circuit) if rows is None else observe(circuit, rows)
+    tables = _mapped_neurons(circuit, observe(circuit, rows), rounds, timeout, objective)
+    mapped = _mapped_stages(circuit, tables, timeout, objective)
+    return MappedRows(circuit, collapse(circuit, tables), mapped)
+
+
+def _mapped_neurons(
+    circuit: Circuit, cares: Cares, rounds: int, timeout: float, objective: Objective
+) -> Tables:
+    """Return tables that make the same bits, where it matters, of what each operation reads."""
     tables, special = tables_of(circuit), tables_of(specialise(circuit, cares))
     parts, jobs = neurons(tables), list[_Job]()
     forms = compressed_neurons(parts, care_tables(circuit, cares), circuit.bits)
@@ -95,7 +138,12 @@ def map_luts(
                 starts.append((of, _TRUTH.format(inputs, len(of))))
         jobs.append(_Job(part, list(part), starts))
     tables |= special  # those of up to six inputs
-    tables = _replace(circuit, tables, jobs, _COVER[objective], rounds, timeout, objective)
+    return _replace(circuit, tables, jobs, _COVER[objective], rounds, timeout, objective)
+
+
+def _mapped_stages(
+    circuit: Circuit, tables: Tables, timeout: float, objective: Objective
+) -> Circuit:
     jobs = _stages(circuit, tables)
     tables = _replace(circuit, tables, jobs, _REDUNDANT, 2, timeout, objective)
     return simplify(with_tables(circuit, tables))
