@@ -30,12 +30,14 @@ from lutra.passes import (
     compress,
     expanded_tables,
     observe,
+    pack,
     pipeline,
+    retime,
     simplify,
     specialise,
     without_unread,
 )
-from lutra.tools import map_luts, run_yosys
+from lutra.tools import map_luts, map_rows, run_yosys
 from lutra.verify import counterexamples, level_cares, levels
 
 ROOT = Path(__file__).parents[1]
@@ -63,16 +65,20 @@ class Mutant(NamedTuple):
 def cases(circuit: Circuit, x: NDArray[np.integer]) -> dict[str, Case]:
     """Return the passes by name."""
     read = observe(circuit, x)
-    special = specialise(circuit, read)
+    special, mapped = specialise(circuit, read), map_luts(circuit)
     cut, cares = levels(circuit), level_cares(circuit, read)
+    simple, decided, _ = map_rows(circuit, x)
     return {
         "simplify": Case(circuit, simplify(circuit)),
-        "map_luts": Case(circuit, map_luts(circuit)),
+        "map_luts": Case(circuit, mapped),
         "compress": Case(circuit, compress(circuit)),
         "compress, don't-cares": Case(cut, compress(cut, read), cares),
         "specialise": Case(cut, levels(special), cares),
         "without_unread": Case(special, without_unread(special)),
         "pipeline": Case(circuit, pipeline(circuit, 1)),
+        "pack": Case(mapped, pack(mapped)),
+        "retime": Case(mapped, retime(mapped, 2)),
+        "map_rows": Case(levels(simple), levels(decided), level_cares(simple, observe(simple, x))),
     }
 
 

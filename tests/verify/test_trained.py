@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from lutra.circuit import Circuit, Lut, evaluate, evaluate_bits
 from lutra.data import Split, load
-from lutra.passes import compress, observe, pack, pipeline, reachable, simplify, specialise
+from lutra.passes import compress, observe, pack, pipeline, reachable, retime, simplify, specialise
 from lutra.recipe import parse_recipe
-from lutra.tools import map_luts
+from lutra.tools import map_luts, map_rows
 from lutra.train import train
 from lutra.verify import counterexamples, first_difference, level_cares, levels
 
@@ -74,15 +74,24 @@ def read_by_rows(change: Callable[..., Circuit], cut_first: bool) -> Callable[[T
     return case
 
 
+def mapped_for_rows(of: Trained) -> Case:
+    simple, decided, _ = map_rows(of.circuit, of.x)
+    x = evaluate_bits(simple, of.x).T.astype(np.int64)
+    return Case(levels(simple), levels(decided), x, level_cares(simple, observe(simple, of.x)))
+
+
 PASSES = {
     "simplify": exact(simplify),
     "pack": exact(lambda circuit: pack(simplify(circuit))),
+    "retime": exact(lambda circuit: retime(circuit, 1)),
     "compress": exact(compress),
     "compress, reachable": exact(lambda circuit: compress(circuit, reachable(circuit))),
     "specialise, reachable": exact(lambda circuit: specialise(circuit, reachable(circuit))),
     "map_luts": exact(map_luts),
     "compress, rows": read_by_rows(compress, True),
     "specialise, rows": read_by_rows(specialise, False),
+    "map_rows, until all is decided": mapped_for_rows,
+    "map_rows, from there": lambda of: Case(*map_rows(of.circuit, of.x)[1:], of.x),
 }
 
 
