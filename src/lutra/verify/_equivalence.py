@@ -80,14 +80,21 @@ def counterexamples(
     if not afters or not output_bits(before):
         return [None] * len(afters)
     circuits = [before, *afters]
-    if any(_sums(after) not in ([], _sums(before)) for after in afters):
-        circuits = merged_sums(circuits, timeout)
-    own, *others = (netlist(circuit, cares) for circuit in circuits)
-    found = compare(own, others, before.input_bits, timeout)
-    return [
-        None if bits is None else _confirmed(before, after, cares, bits)
-        for after, bits in zip(afters, found, strict=True)
-    ]
+    unproven = [*range(1, len(circuits))]
+    if cares is None and all(any(isinstance(op, Sum) for op in of.ops) for of in circuits):
+        merged = merged_sums(circuits, timeout)
+        circuits = merged.circuits
+        bits = compare(merged.cut[0], merged.cut[1:], merged.inputs, timeout)
+        unproven = [number for number in unproven if bits[number - 1] is not None]
+    found = list[Counterexample | None]([None] * len(afters))
+    if unproven:
+        own, *others = (netlist(circuits[number], cares) for number in (0, *unproven))
+        for number, bits in zip(
+            unproven, compare(own, others, before.input_bits, timeout), strict=True
+        ):
+            if bits is not None:
+                found[number - 1] = _confirmed(before, afters[number - 1], cares, bits)
+    return found
 
 
 def _shape(circuit: Circuit) -> tuple[object, ...]:
@@ -96,12 +103,6 @@ def _shape(circuit: Circuit) -> tuple[object, ...]:
         (output.name, output.words.bits.shape, output.words.signed) for output in circuit.outputs
     ]
     return circuit.inputs, circuit.input_width, circuit.input_signed, outputs
-
-
-def _sums(circuit: Circuit) -> list[tuple[object, ...]]:
-    """Return what decides over the form of the adders; netlists of ours have those of the plan."""
-    sums = [op for op in circuit.ops if isinstance(op, Sum)]
-    return [(op.weights.tolist(), op.bias.tolist()) for op in sums]
 
 
 def _confirmed(

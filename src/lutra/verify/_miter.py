@@ -1,7 +1,7 @@
 """Netlists compared by ABC: proven equal, or an input that shows the difference."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from lutra.errors import ToolError
 from lutra.passes import BUFFER, Table, expanded_tables
 from lutra.tools import run_abc
 
-__all__ = ["compare", "netlist", "output_bits"]
+__all__ = ["compare", "netlist", "netlist_of", "output_bits"]
 
 _AND = 0b1000
 _VERDICT = re.compile(r"Networks are (equivalent|NOT EQUIVALENT|UNDECIDED)|Timed out")
@@ -85,10 +85,25 @@ def netlist(circuit: Circuit, cares: Circuit | None = None) -> str:
             tables[moved(bit)] = table._replace(wires=tuple(map(moved, table.wires)))
         masks = map(moved, output_bits(cares))
         leaving = [(*bits, mask) for bits, mask in zip(leaving, masks, strict=True)]
-    first = max(tables, default=circuit.input_bits) + 1
-    for bit, wires in enumerate(leaving, first):
-        tables[bit] = Table(wires, _AND if cares else BUFFER, 0)
-    return blif(tables, range(first, first + len(leaving)), range(circuit.input_bits))
+    free = max(tables, default=circuit.input_bits) + 1
+    return netlist_of(tables, leaving, range(circuit.input_bits), free)
+
+
+def netlist_of(
+    tables: Mapping[int, Table],
+    leaving: Sequence[tuple[int, ...]],
+    inputs: Sequence[int],
+    free: int,
+) -> str:
+    """Return tables as BLIF whose outputs are bits, or each a bit with its care.
+
+    ``free`` is the first number of those that no bit has.
+    """
+    outputs = {
+        bit: Table(wires, _AND if len(wires) > 1 else BUFFER, 0)
+        for bit, wires in enumerate(leaving, free)
+    }
+    return blif({**tables, **outputs}, outputs, inputs)
 
 
 def output_bits(circuit: Circuit) -> list[int]:
