@@ -31,22 +31,21 @@ class Network:
     def cut(self) -> list[bool]:
         """Return which nodes are on the sink's side of a minimum cut, as few as can be."""
         while True:
-            level = self._distances(0, 0)
-            if level[1] < 0:
-                break
+            level = self._distances()
+            if level[0] < 0:
+                return [of >= 0 for of in level]
             self._fill(level)
-        return [of >= 0 for of in self._distances(1, 1)]
 
-    def _distances(self, start: int, back: int) -> list[int]:
-        """Return how far nodes are from ``start`` where there is room, -1 if out of reach."""
+    def _distances(self) -> list[int]:
+        """Return how far it is to the sink where there is room; -1: too far for the source."""
         level = [-1] * len(self.edges)
-        level[start] = 0
-        waiting = deque([start])
-        while waiting:
+        level[1] = 0
+        waiting = deque([1])
+        while waiting and level[0] < 0:
             node = waiting.popleft()
             for e in self.edges[node]:
                 end = self.end[e]
-                if level[end] < 0 and self.room[e ^ back]:
+                if level[end] < 0 and self.room[e ^ 1]:
                     level[end] = level[node] + 1
                     waiting.append(end)
         return level
@@ -67,7 +66,7 @@ class Network:
                 del path[first:]
             elif following[node] < len(self.edges[node]):
                 e = self.edges[node][following[node]]
-                if self.room[e] and level[self.end[e]] == level[node] + 1:
+                if self.room[e] and level[self.end[e]] == level[node] - 1:
                     path.append(e)
                     node = self.end[e]
                 else:
