@@ -21,31 +21,33 @@ from lutra.circuit import (
     evaluate,
     pack_tables,
 )
-from lutra.emit import CSource, emit_c
+from lutra.emit import CForm, CSource, emit_c
 from lutra.errors import CircuitError, OutputError
 from tests.circuit.random_circuits import circuits, samples
 from tests.verify.random_circuits import random_circuit, random_inputs
 
+FORMS: tuple[CForm, CForm] = ("tables", "sliced")
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror"]
 SANITISED = ["-fsanitize=undefined,address", "-fno-sanitize-recover=all"]
 
 DRIVER = """
 static void drive_{name}(void) {{
-    for (int sample = 0; sample < {samples}; sample++) {{
-        int64_t words[{inputs} + 1];
-        {type} inputs[{inputs} + 1];
-        {name}_outputs outputs;
-        if (fread(words, sizeof words[0], {inputs}, stdin) != {inputs}) abort();
-        for (int i = 0; i < {inputs}; i++) inputs[i] = ({type})words[i];
-        memset(&outputs, 0xa5, sizeof outputs);
-        {name}_run(inputs, &outputs);
-        {write}
+    for (int block = 0; block < {blocks}; block++) {{
+        enum {{ words = {each} * {inputs} }};
+        int64_t word[words];
+        {type} inputs[words];
+        {name}_outputs outputs[{each}];
+        if (fread(word, sizeof word[0], words, stdin) != words) abort();
+        for (int i = 0; i < words; i++) inputs[i] = ({type})word[i];
+        memset(outputs, 0xa5, sizeof outputs);
+        {name}_{run}(inputs, outputs);
+        for (int s = 0; s < {each}; s++) {{ {write} }}
     }}
 }}
 """
 WRITE = (
     "for (int i = 0; i < {macro}; i++) "
-    "{{ int64_t word = (int64_t)outputs.{field}[i]; fwrite(&word, sizeof word, 1, stdout); }}"
+    "{{ int64_t word = (int64_t)outputs[s].{field}[i]; fwrite(&word, sizeof word, 1, stdout); }}"
 )
 
 
@@ -61,16 +63,21 @@ def check(
     folder: Path,
     cases: Sequence[tuple[Circuit, np.ndarray]],
     flags: Sequence[str] = SANITISED,
+    form: CForm = "tables",
 ) -> list[CSource]:
     """Emit circuits, compile them into one program, and compare their outputs on the inputs."""
-    made = [emit_c(circuit, folder, name=f"c{i}") for i, (circuit, _) in enumerate(cases)]
+    made = [emit_c(c, folder, form=form, name=f"c{i}") for i, (c, _) in enumerate(cases)]
+    each, run = (1, "run") if form == "tables" else (64, "run64")
+    cases = [(c, np.resize(x, (-(-len(x) // each) * each, c.inputs))) for c, x in cases]
     text = "#include <stdio.h>\n#include <stdlib.h>\n#include <string.h>\n"
     text += "".join(f'#include "{source.source.name}"\n' for source in made)
     for source, (circuit, x) in zip(made, cases, strict=True):
         fields = source.fields.values()
         text += DRIVER.format(
             name=source.name,
-            samples=len(x),
+            run=run,
+            each=each,
+            blocks=len(x) // each,
             inputs=circuit.inputs,
             type=re.findall(r"const (\w+) inputs", source.header.read_text())[0],
             write=" ".join(
@@ -104,18 +111,26 @@ def has_words(circuit: Circuit) -> bool:
 @settings(max_examples=2, phases=[Phase.generate])  # to shrink what is compiled takes minutes
 @given(drawn=st.lists(circuits().filter(has_words), min_size=25, max_size=25))
 def test_random_circuits(drawn: list[Circuit], tmp_path_factory) -> None:
-    check("gcc", tmp_path_factory.mktemp("c"), [(c, samples(c, 30)) for c in drawn])
+    for form in FORMS:
+        folder = tmp_path_factory.mktemp(form)
+        check("gcc", folder, [(c, samples(c, 30)) for c in drawn], form=form)
 
 
-@pytest.mark.parametrize("flags", [SANITISED, ["-O2"]], ids=["sanitised", "optimised"])
+@pytest.mark.parametrize("flags", [SANITISED, ["-Os"]], ids=["sanitised", "optimised"])
 def test_every_operation(compiler: str, flags: list[str], tmp_path: Path) -> None:
     shapes = [(5, 6), (3, 8), (4, 9), (2, 31), (3, 1)]
     found = [random_circuit(seed, bool(seed % 2), *shape) for seed, shape in enumerate(shapes)]
     check(compiler, tmp_path, [(c, random_inputs(c, 200)) for c in found], flags)
 
 
+def test_every_operation_sliced(compiler: str, tmp_path: Path) -> None:
+    circuit = random_circuit(1, True, 3, 8)
+    check(compiler, tmp_path, [(circuit, random_inputs(circuit, 200))], ["-O0"], "sliced")
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("signed", [False, True])
-def test_the_widest_of_everything(compiler: str, signed: bool, tmp_path: Path) -> None:
+def test_the_widest_of_everything(compiler: str, signed: bool, form: CForm, tmp_path: Path) -> None:
     r = np.random.default_rng(signed)
     b = Builder(3, 62, signed)
     low, high = b.inputs.low, b.inputs.high
@@ -125,8 +140,8 @@ def test_the_widest_of_everything(compiler: str, signed: bool, tmp_path: Path) -
     b.add(Compare(b.inputs, np.array([low, high, 0])), 1)
     b.add(Compare(b.inputs, np.array([low - 1, high + 1, 1])), 1)
     wires = r.integers(0, 186, (2, 16))
-    table = pack_tables(r.integers(0, 4, (2, 1 << 16)), 2)
-    b.add(Lut(wires, table), 2)
+    ones = (np.arange(1 << 16)[:, None] >> np.arange(16) & 1).sum(axis=1)  # few gates
+    b.add(Lut(wires, pack_tables(np.stack([ones % 4, ones * 3 % 4]), 2)), 2)
     b.add(Lut(np.zeros((3, 0), np.int64), pack_tables(np.array([[0], [1], [1]]), 1)), 1)
     weights = np.full((2, 3), (1 << 61) // 4) * np.array([[1], [-1 if signed else 1]])
     total = b.add(Sum(code.bits[:2], weights, np.array([1, 0]), 62, signed), 62, signed)
@@ -139,7 +154,7 @@ def test_the_widest_of_everything(compiler: str, signed: bool, tmp_path: Path) -
     b.output("mixed", mixed)
     b.output("nothing", Words(np.zeros((0, 5), np.int64)))
     circuit = b.build("widest")
-    check(compiler, tmp_path, [(circuit, random_inputs(circuit, 300))])
+    check(compiler, tmp_path, [(circuit, random_inputs(circuit, 300))], form=form)
 
 
 def test_ties_go_to_the_lowest_index(tmp_path: Path) -> None:
@@ -200,7 +215,8 @@ HOSTILE = [
 ]
 
 
-def test_hostile_names_and_labels(compiler: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("form", FORMS)
+def test_hostile_names_and_labels(compiler: str, form: CForm, tmp_path: Path) -> None:
     b = Builder(len(HOSTILE), 1)
     bits = b.add(Lut(np.arange(2)[:, None], pack_tables(np.array([[1, 0]] * 2), 1), "*/ #error"), 1)
     for name in HOSTILE:
@@ -214,11 +230,16 @@ def test_hostile_names_and_labels(compiler: str, tmp_path: Path) -> None:
         built.outputs,
         input_labels=tuple(HOSTILE),
     )
-    check(compiler, tmp_path, [(circuit, random_inputs(circuit, 4))])
+    check(compiler, tmp_path, [(circuit, random_inputs(circuit, 4))], form=form)
     for name in HOSTILE:
-        made = emit_c(circuit, tmp_path, name=name)
+        made = emit_c(circuit, tmp_path, form=form, name=name)
         command = [compiler, *STRICT, "-c", made.source.name, "-o", "named.o"]
         subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
+
+
+def test_a_classifier_sliced(compiler: str, tmp_path: Path) -> None:
+    circuit = classifier()
+    check(compiler, tmp_path, [(circuit, random_inputs(circuit, 500))], ["-O1"], "sliced")
 
 
 def test_headers_serve_cpp(tmp_path: Path) -> None:
@@ -230,8 +251,9 @@ def test_headers_serve_cpp(tmp_path: Path) -> None:
     subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
 
 
-def test_equal_circuits_give_equal_bytes(tmp_path: Path) -> None:
-    first, second = (emit_c(random_circuit(4, True), tmp_path / name) for name in "ab")
+@pytest.mark.parametrize("form", FORMS)
+def test_equal_circuits_give_equal_bytes(form: CForm, tmp_path: Path) -> None:
+    first, second = (emit_c(random_circuit(4, True), tmp_path / name, form=form) for name in "ab")
     assert first.source.read_bytes() == second.source.read_bytes()
     assert first.header.read_bytes() == second.header.read_bytes()
     assert first.source.read_bytes().isascii()

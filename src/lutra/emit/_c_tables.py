@@ -21,7 +21,7 @@ _SHORT = 30
 class Tables:
     """The statements that compute a sample.
 
-    They read ``inputs``, write ``outputs->FIELD``, and need an array ``bits`` of bytes.
+    They read ``inputs`` and write ``outputs->FIELD``.
 
     Parameters
     ----------
@@ -36,14 +36,16 @@ class Tables:
     def __init__(self, circuit: Circuit, fields: Mapping[str, str], constants: Constants) -> None:
         self._circuit, self._fields, self._constants = circuit, fields, constants
         self._buffer = lay_out(circuit)
-        self.bits = self._buffer.size
-        """Bytes of ``bits``, which is not read where there are none."""
+        self.work_bytes = self._buffer.size
+        """What the statements need on the stack."""
         widths = [_width(op) for op in circuit.ops] + [o.words.width for o in circuit.outputs]
         self._word = "int32_t" if max(widths) <= _SHORT else "int64_t"
 
     def lines(self) -> Iterator[str]:
         """Yield the statements."""
         circuit = self._circuit
+        if self._buffer.size:
+            yield f"uint8_t bits[{self._buffer.size}];"
         yield from self._load()
         for op, start in zip(circuit.ops, circuit.starts, strict=True):
             places = self._buffer.places[start : start + op.size]

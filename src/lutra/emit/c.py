@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 from lutra.circuit import Circuit, Words
+from lutra.emit._c_sliced import Sliced
 from lutra.emit._c_tables import Tables
 from lutra.emit._c_types import RESERVED, Constants, word_type
 from lutra.emit._names import Names, comment
@@ -13,7 +15,10 @@ from lutra.errors import CircuitError
 from lutra.files import write_atomic
 from lutra.passes import without_unread
 
-__all__ = ["CSource", "emit_c"]
+__all__ = ["CForm", "CSource", "emit_c"]
+
+CForm = Literal["tables", "sliced"]
+"""``tables``: little memory, a sample at a time. ``sliced``: much code, 64 samples together."""
 
 
 @dataclass(frozen=True)
@@ -26,31 +31,40 @@ class CSource:
         What every name in it begins with.
     header, source
         The files.
+    form
+        How it computes.
     fields
         Of the struct of outputs, by the name of the output; without those that have no words.
     constant_bytes
         Memory of the constants.
     work_bytes
-        Memory on the stack for the bits of a sample.
+        Memory on the stack for the bits of a sample, or of 64.
     """
 
     name: str
     header: Path
     source: Path
+    form: CForm
     fields: dict[str, str]
     constant_bytes: int
     work_bytes: int
 
 
-def emit_c(circuit: Circuit, folder: Path, *, name: str | None = None) -> CSource:
+def emit_c(
+    circuit: Circuit, folder: Path, *, form: CForm = "tables", name: str | None = None
+) -> CSource:
     """Write a circuit as ``NAME.h`` and ``NAME.c``, for programs without an operating system, too.
 
     The code is C11 and needs ``stdint.h`` alone: no library, no allocation, nothing that is
-    written but the stack and the outputs. ``NAME_run`` takes the raw fixed-point input words of
-    one sample, each in its range, and gives the words that `lutra.circuit.evaluate` gives;
-    ``NAME_predict``, where the circuit has an output ``class``, gives its word. Tables and wires
-    are constants, loops work through them, and bits lie on the stack, a byte each. Equal circuits
-    give equal bytes.
+    written but the stack and the outputs. Equal circuits give equal bytes.
+
+    In the form ``tables``, ``NAME_run`` takes the raw fixed-point input words of one sample, each
+    in its range, and gives the words that `lutra.circuit.evaluate` gives; ``NAME_predict``, where
+    the circuit has an output ``class``, gives its word. Tables and wires are constants, loops work
+    through them, and bits lie on the stack, a byte each.
+
+    In the form ``sliced``, ``NAME_run64`` takes 64 samples, one after the other, and gives their
+    outputs. Each gate is an instruction on words of 64 samples.
 
     Parameters
     ----------
@@ -58,6 +72,8 @@ def emit_c(circuit: Circuit, folder: Path, *, name: str | None = None) -> CSourc
         What to write.
     folder
         Where the files go.
+    form
+        ``tables`` or ``sliced``.
     name
         Instead of the circuit's own; it is changed to a name of C where it is none.
 
@@ -76,25 +92,21 @@ def emit_c(circuit: Circuit, folder: Path, *, name: str | None = None) -> CSourc
     names = Names(["inputs", "h", *RESERVED])
     fields = {output.name: names.add(output.name).lower() for output in outputs}
     constants = Constants(prefix)
-    tables = Tables(circuit, fields, constants)
-    body = list(tables.lines())
-    found = CSource(
-        prefix, folder / f"{prefix}.h", folder / f"{prefix}.c", fields, constants.bytes, tables.bits
-    )
-    source = [
-        f'#include "{prefix}.h"',
-        "",
-        *constants.lines(),
-        "",
-        f"{_run(circuit, prefix)} {{",
-        *([f"    uint8_t bits[{tables.bits}];"] if tables.bits else []),
-        *(f"    {line}" for line in body),
-        "}",
-    ]
-    if _decides(circuit):
+    if form == "tables":
+        code = Tables(circuit, fields, constants)
+    else:
+        code = Sliced(circuit, prefix, fields, constants)
+    body = [f"    {line}" for line in code.lines()]
+    header, file = folder / f"{prefix}.h", folder / f"{prefix}.c"
+    found = CSource(prefix, header, file, form, fields, constants.bytes, code.work_bytes)
+    source = [f'#include "{prefix}.h"', "", *constants.lines(), ""]
+    if isinstance(code, Sliced):
+        source += code.functions()
+    source += [f"{_run(circuit, found)} {{", *body, "}"]
+    if _decides(circuit, found):
         source += [
             "",
-            f"{_predict(circuit, prefix)} {{",
+            f"{_predict(circuit, found)} {{",
             f"    {prefix}_outputs outputs;",
             f"    {prefix}_run(inputs, &outputs);",
             f"    return outputs.{fields['class']}[0];",
@@ -135,12 +147,13 @@ def _header(circuit: Circuit, c: CSource) -> Iterator[str]:
         yield f"    {word_type(output.words)} {field}[{macro}_{field.upper()}];"
     yield f"}} {c.name}_outputs;"
     yield ""
-    yield "/* Compute the outputs of one sample. */"
-    yield f"{_run(circuit, c.name)};"
-    if _decides(circuit):
+    samples = "one sample" if c.form == "tables" else "64 samples, which follow each other"
+    yield f"/* Compute the outputs of {samples}. */"
+    yield f"{_run(circuit, c)};"
+    if _decides(circuit, c):
         yield ""
         yield "/* Return the class of one sample. */"
-        yield f"{_predict(circuit, c.name)};"
+        yield f"{_predict(circuit, c)};"
     yield ""
     yield "#ifdef __cplusplus"
     yield "}"
@@ -155,19 +168,22 @@ def _words(name: str, words: Words, labels: tuple[str, ...]) -> Iterator[str]:
     yield from (f" *   {i}: {comment(label)}" for i, label in enumerate(labels))
 
 
-def _decides(circuit: Circuit) -> bool:
-    return any(output.name == "class" and output.words.count == 1 for output in circuit.outputs)
+def _decides(circuit: Circuit, c: CSource) -> bool:
+    return c.form == "tables" and any(
+        output.name == "class" and output.words.count == 1 for output in circuit.outputs
+    )
 
 
-def _run(circuit: Circuit, name: str) -> str:
-    return f"void {name}_run({_inputs(circuit, name)}, {name}_outputs *outputs)"
+def _run(circuit: Circuit, c: CSource) -> str:
+    name, target = ("run", "*outputs") if c.form == "tables" else ("run64", "outputs[64]")
+    return f"void {c.name}_{name}({_inputs(circuit, c)}, {c.name}_outputs {target})"
 
 
-def _predict(circuit: Circuit, name: str) -> str:
-    return f"int {name}_predict({_inputs(circuit, name)})"
+def _predict(circuit: Circuit, c: CSource) -> str:
+    return f"int {c.name}_predict({_inputs(circuit, c)})"
 
 
-def _inputs(circuit: Circuit, name: str) -> str:
-    kind = word_type(circuit.input_words)
-    size = f"[{name.upper()}_INPUTS]" if circuit.inputs else "[1]"  # C has no empty arrays
-    return f"const {kind} inputs{size}"
+def _inputs(circuit: Circuit, c: CSource) -> str:
+    size = f"{c.name.upper()}_INPUTS" if circuit.inputs else "1"  # C has no empty arrays
+    samples = "" if c.form == "tables" else "64 * "
+    return f"const {word_type(circuit.input_words)} inputs[{samples}{size}]"
