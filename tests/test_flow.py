@@ -165,6 +165,26 @@ def test_every_data_key_reaches_the_loader(tmp_path: Path, monkeypatch: pytest.M
     assert asked == keys
 
 
+def test_c_of_the_circuit_decides_as_the_circuit(
+    finished: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command(finished, monkeypatch, "emit", "tiny.toml", "--target", "c") == 0
+    assert "bytes of constants" in capsys.readouterr().out
+    folder = finished / "runs" / "tiny" / "seed0"
+    (folder / "c" / "main.c").write_text(
+        '#include <stdio.h>\n#include "tiny.h"\nint main(void) { uint8_t x[TINY_INPUTS]; '
+        "while (fread(x, sizeof x, 1, stdin)) putchar(tiny_predict(x)); }\n"
+    )
+    build = ["gcc", "-std=c11", "-O1", "-Werror", "main.c", "tiny.c", "-o", "main"]
+    subprocess.run(build, cwd=folder / "c", check=True, timeout=60)
+    x = small().test.x
+    classes = subprocess.check_output(
+        [folder / "c" / "main"], input=x.astype(np.uint8).tobytes(), timeout=60
+    )
+    expected = evaluate(load(folder / "circuit.safetensors"), x)["class"][:, 0]
+    assert list(classes) == expected.tolist()
+
+
 def test_seeds_write_one_accuracy_row(finished: Path) -> None:
     (row,) = json.loads((finished / "rows.json").read_text())["rows"]
     assert row["recipe"] == "tiny" and row["seeds"] == [0, 1]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 from rich.console import Console
@@ -60,6 +60,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "compile": compile_,
                 "verify": verify,
                 "synth": synth,
+                "emit": emit,
                 "report": report,
                 "bench": bench,
                 "doctor": doctor,
@@ -148,6 +149,26 @@ def verify(options: Step) -> None:
 def synth(options: Step) -> None:
     """Map the circuit to LUT6 with Yosys and count."""
     _show(options, "synthesise")
+
+
+def emit(
+    options: Step, target: Literal["c"] = "c", form: Literal["tables", "sliced"] = "tables"
+) -> None:
+    """Write the compiled circuit as source code.
+
+    Args:
+        options: What to write.
+        target: Language.
+        form: For C: tables needs little memory, sliced takes 64 samples at once.
+    """
+    current, console = _open(options), Console()
+    with console.status(f"write {target}"):
+        found = current.emit_c(form)
+    console.print(
+        f"done: {found.source}, {found.constant_bytes:,} bytes of constants, "
+        f"{found.work_bytes:,} bytes of stack",
+        soft_wrap=True,
+    )
 
 
 def report(options: Step) -> None:

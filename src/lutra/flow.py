@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from lutra.circuit import Circuit, evaluate, load, save
 from lutra.data import Dataset, Split
 from lutra.data import load as load_data
-from lutra.emit import emit_testbench
+from lutra.emit import CForm, CSource, emit_c, emit_testbench
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
 from lutra.optimise import Say, optimise
@@ -205,6 +205,10 @@ class Run:
                 register_every=hardware.register_every,
             )
         )
+
+    def emit_c(self, form: CForm = "tables") -> CSource:
+        """Write the compiled circuit as C to the folder ``c``; see `lutra.emit.emit_c`."""
+        return emit_c(self._circuit(), self.folder / "c", form=form)
 
     def synthesise(self) -> None:
         """Map the circuit to LUT6 with Yosys: in total, by part and by level."""
