@@ -19,6 +19,7 @@ from lutra.circuit import Circuit, evaluate, load, save
 from lutra.data import Dataset, Split
 from lutra.data import load as load_data
 from lutra.emit import CForm, CSource, emit_c, emit_testbench
+from lutra.engine import Program
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
 from lutra.optimise import Say, optimise
@@ -98,7 +99,7 @@ class Run:
         return self._model().lower(self.recipe.name, self.data.classes, self.data.features)
 
     def compile(self, say: Say = lambda _: None) -> Circuit:
-        """Lower the trained model to a circuit; prove model == circuit on the whole test part.
+        """Lower the trained model to a circuit; prove model == circuit == engine on the test part.
 
         Parameters
         ----------
@@ -127,6 +128,11 @@ class Run:
         )
         if self.recipe.optimises:
             circuit = optimise(circuit, self.recipe, data, say)
+        difference = first_difference(
+            evaluate(circuit, data.test.x), Program(circuit).run(data.test.x)
+        )
+        if difference is not None:
+            raise VerifyError(f"{self.recipe.name}: circuit and engine differ: {difference}")
         before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
         save(circuit, self.circuit_path)
         parts = {
@@ -141,6 +147,7 @@ class Run:
             parts["verify"] = Verification(
                 samples=len(data.test),
                 torch_equals_circuit=True,
+                engine_equals_circuit=True,
                 rtl_mismatches=None,
                 simulator=None,
                 seconds=time.monotonic() - started,
@@ -154,8 +161,10 @@ class Run:
     def _accuracy(self, circuit: Circuit) -> Accuracy:
         data, classes = self.data, len(self.data.classes)
 
+        predictions = Program(circuit, ["class"])
+
         def predict(part: Split) -> NDArray[np.int64]:
-            return evaluate(circuit, part.x)["class"][:, 0]
+            return predictions.run(part.x)["class"][:, 0]
 
         def share(part: Split) -> float:
             return _share(predict(part) == part.y)
@@ -198,6 +207,7 @@ class Run:
             verify=Verification(
                 samples=found.samples,
                 torch_equals_circuit=earlier.torch_equals_circuit if earlier else None,
+                engine_equals_circuit=earlier.engine_equals_circuit if earlier else None,
                 rtl_mismatches=0,
                 simulator=f"{verifier.name} {verifier.version}",
                 seconds=found.seconds,

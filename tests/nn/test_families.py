@@ -14,6 +14,7 @@ from lutra.circuit import evaluate
 from lutra.circuit import load as load_circuit
 from lutra.circuit import save as save_circuit
 from lutra.data import Dataset, Split
+from lutra.engine import Program, instruction_sets
 from lutra.errors import RecipeError
 from lutra.nn import ConvLayer, IntegerLayer, LutModel, Signal, TableLayer, ThermometerEncoder
 from lutra.nn.functions import Polynomial
@@ -152,7 +153,7 @@ def test_the_table_domain_equals_per_sample_evaluation(name: str, small_mnist: D
 
 
 @pytest.mark.parametrize("name", EVERY)
-def test_torch_equals_circuit_equals_rtl(
+def test_torch_equals_circuit_equals_engine_equals_rtl(
     name: str, small_mnist: Dataset, pixels: Dataset, tmp_path: Path
 ) -> None:
     data = pixels if name.startswith(("kan", "finn")) else small_mnist
@@ -165,7 +166,11 @@ def test_torch_equals_circuit_equals_rtl(
     codes = model.codes(torch.from_numpy(data.test.x)).numpy()
     assert [module.training for module in model.modules()] == modes
     assert torch.equal(torch.get_rng_state(), before)
-    assert np.array_equal(evaluate(circuit, data.test.x)["scores"], codes)
+    expected = evaluate(circuit, data.test.x)
+    assert np.array_equal(expected["scores"], codes)
+    for instructions in instruction_sets():
+        found = Program(circuit, instruction_set=instructions).run(data.test.x)
+        assert all(np.array_equal(found[of], words) for of, words in expected.items())
     report = verify_rtl(circuit, data.test.x[:200], tmp_path / "rtl", every=1)
     assert report.samples == 200
 

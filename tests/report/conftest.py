@@ -75,6 +75,7 @@ def result() -> RunResult:
         verify=Verification(
             samples=10_000,
             torch_equals_circuit=True,
+            engine_equals_circuit=True,
             rtl_mismatches=0,
             simulator="Verilator 5.40",
             seconds=31.0,

@@ -119,10 +119,11 @@ class CircuitFigures(_Record):
 
 
 class Verification(_Record):
-    """Torch, circuit and RTL compared bit for bit; None where a comparison was not made."""
+    """Torch, circuit, engine and RTL compared bit for bit; None where a comparison was not made."""
 
     samples: Count
     torch_equals_circuit: bool | None
+    engine_equals_circuit: bool | None = None
     rtl_mismatches: Count | None
     simulator: str | None
     seconds: Seconds
