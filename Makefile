@@ -29,7 +29,7 @@ clean:
 # One stamp per set of extras; a change of sources installs again.
 $(VENV)/.run: EXTRAS := eda,report
 $(VENV)/.test: EXTRAS := data,eda,report,trees,test
-$(VENV)/.check: EXTRAS := data,eda,report,trees,test,check
+$(VENV)/.check: EXTRAS := data,eda,report,trees,test,check,bench
 $(VENV)/.docs: EXTRAS := eda,report,docs
 
 $(VENV)/.%: $(SOURCES) | $(BIN)/pip

@@ -193,6 +193,9 @@ def test_real_numbers_become_the_nearest_words(monkeypatch, name, kind, count, w
     expected = np.rint((x.astype(np.float64) - offset) / scale).clip(words.low, words.high)
     program = Program(circuit, instruction_set=name, scale=scale, offset=offset)
     same(program.run(x), {"y": expected.astype(np.int64)})
+    whole = Program(circuit, instruction_set=name, offset=0)
+    expected = np.rint(x.astype(np.float64)).clip(words.low, words.high)
+    same(whole.run(x), {"y": expected.astype(np.int64)})
     x[77, 2] = np.nan
     with pytest.raises(ValueError, match="an input of row 77 is not a number"):
         program.run(x)

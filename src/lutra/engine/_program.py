@@ -149,7 +149,7 @@ class Program:
             _TYPES.index(kind.name),
             rows.strides[0],
             len(rows),
-            *([array.ctypes.data for array in self._form] if self._form else (0, 0)),
+            *self._form_addresses(),
             results.ctypes.data,
             threads or os.cpu_count() or 1,
         )
@@ -215,6 +215,14 @@ class Program:
     def block_samples(self) -> int:
         """Samples that a thread takes through the whole program together."""
         return self._program.block_samples if self._program else 0
+
+    def _form_addresses(self) -> tuple[int, int]:
+        if self._form is None:
+            return 0, 0
+        scale, offset = self._form
+        if (scale == 1).all() and (offset == 0).all():  # words as they are
+            return 0, 0
+        return scale.ctypes.data, offset.ctypes.data
 
     def _named(self, results: Ints) -> dict[str, Ints]:
         ends = self._ends

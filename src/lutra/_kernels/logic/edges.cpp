@@ -212,15 +212,19 @@ template <typename From, typename T>
 bool quantise(const void *numbers, size_t count, T *to, int64_t low, int64_t high,
               const double *scale, const double *offset) {
     const From *from = static_cast<const From *>(numbers);
+    int missing = 0;
+    for (size_t i = 0; i < count; ++i) missing |= from[i] != from[i];
     const double least = double(low), most = double(high);
-    bool good = true;
-    for (size_t i = 0; i < count; ++i) {
-        const double word = std::nearbyint((double(from[i]) - offset[i]) / scale[i]);
-        const double upper = word < most ? word : most, clipped = upper > least ? upper : least;
-        good &= from[i] == from[i];
-        to[i] = T(int64_t(clipped));
-    }
-    return good;
+    const auto each = [&](auto real) {
+        for (size_t i = 0; i < count; ++i) {
+            const double word = std::nearbyint(real(i));
+            const double upper = word < most ? word : most;
+            to[i] = T(int64_t(upper > least ? upper : least));
+        }
+    };
+    if (scale) each([&](size_t i) { return (double(from[i]) - offset[i]) / scale[i]; });
+    else each([&](size_t i) { return double(from[i]); });
+    return !missing;
 }
 
 template <typename T>

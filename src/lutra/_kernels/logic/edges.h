@@ -25,7 +25,7 @@ struct Reader {
     // With `to` null they are checked alone.
     bool (*narrow[8])(const void *from, size_t count, T *to, int64_t low, int64_t high);
     // The nearest words to (number - offset) / scale, clipped to low..high; false where one of the
-    // numbers is none. Of floats, and of doubles.
+    // numbers is none. Of floats, and of doubles. Without `scale` and `offset`: 1 and 0.
     bool (*quantise[2])(const void *from, size_t count, T *to, int64_t low, int64_t high,
                         const double *scale, const double *offset);
 };
