@@ -2,12 +2,12 @@
 
 #include <cstring>
 
-#if defined(LUTRA_X86) && defined(__unix__)
+#if defined(LUTRA_X86) && (defined(__unix__) || defined(__APPLE__))
 #include <sys/mman.h>
 #endif
 
 namespace lutra::logic {
-#if defined(LUTRA_X86) && defined(__unix__)
+#if defined(LUTRA_X86) && (defined(__unix__) || defined(__APPLE__))
 namespace {
 
 // rdi: the first slot, rsi: vectors, rdx: the first slot of this vector, rcx: vectors left.

@@ -76,7 +76,7 @@ constexpr Type type_of() {
 
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> result{"portable"};
-#if defined(LUTRA_X86) && defined(__unix__)
+#if defined(LUTRA_X86) && (defined(__unix__) || defined(__APPLE__))
     if (__builtin_cpu_supports("avx2")) result.push_back("avx2");
     if (&best_edges(false) == &edges_avx512 || &best_edges(false) == &edges_avx512vbmi)
         result.push_back("avx512");
@@ -231,7 +231,8 @@ void Program::arrange() {
 template <typename Fill>
 void Program::blocks(size_t samples, int64_t *results, int threads, const Fill &fill) const {
     const size_t block = vectors_ * kSamples, stride = stride_;
-    parallel(samples, kSamples, threads, [&](size_t begin, size_t end) {
+    std::atomic<bool> full{false};  // no exception leaves a thread
+    const auto range = [&](size_t begin, size_t end) {
         uint8_t *memory = static_cast<uint8_t *>(memories.reserve(slots_ * stride));
         uint8_t *registers = static_cast<uint8_t *>(register_files.reserve(kRegisters * stride));
         for (size_t first = begin; first < end; first += block) {
@@ -247,7 +248,15 @@ void Program::blocks(size_t samples, int64_t *results, int threads, const Fill &
             }
             collect(memory, count, results + first * words_.size());
         }
+    };
+    parallel(samples, kSamples, threads, [&](size_t begin, size_t end) {
+        try {
+            range(begin, end);
+        } catch (const std::bad_alloc &) {
+            full = true;
+        }
     });
+    if (full) throw std::bad_alloc();
 }
 
 uint64_t Program::read(const Bit &bit, const uint8_t *memory, size_t first) const {
