@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -163,6 +164,8 @@ def test_rows_are_read_where_they_lie():
     same(program.run(x.astype(">i4")), expected)
     same(program.run(x.astype(bool)), expected)
     same(program.run(x[::-1]), {"scores": expected["scores"][::-1]})
+    same(program.run(torch.from_numpy(x)), expected)
+    same(program.run(x.tolist()), expected)
     same(program.run(np.broadcast_to(x[:1], x.shape)), evaluate(circuit, x[:1].repeat(300, 0)))
 
 
@@ -214,6 +217,13 @@ def test_wrong_scales_are_refused():
 def test_wrong_inputs_are_refused(x):
     with pytest.raises(ValueError, match="expected"):
         Program(network(1, 20, 4)).run(x)
+
+
+def test_threads_are_at_least_one():
+    program = Program(network(1, 20, 4))
+    for threads in (0, -1):
+        with pytest.raises(ValueError, match=f"{threads} threads: expected at least 1"):
+            program.run(np.zeros((3, 100), int), threads)
 
 
 def test_packing():

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lutra.circuit import Circuit, load
 from lutra.engine._program import Program
@@ -54,7 +54,7 @@ class Model:
         scores = self.circuit.output("scores")
         return scores.labels or tuple(str(number) for number in range(scores.words.count))
 
-    def predict(self, inputs: NDArray[Any]) -> NDArray[np.int64]:
+    def predict(self, inputs: ArrayLike) -> NDArray[np.int64]:
         """Return the number of the class of every row.
 
         Parameters
@@ -73,7 +73,7 @@ class Model:
         """
         return self._classes.run(inputs, self._threads)["class"][:, 0]
 
-    def predict_scores(self, inputs: NDArray[Any]) -> NDArray[np.int64]:
+    def predict_scores(self, inputs: ArrayLike) -> NDArray[np.int64]:
         """Return the integer score of every row and class; as `predict`. (samples, classes)."""
         return self._scores.run(inputs, self._threads)["scores"]
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lutra._kernels import native
 from lutra.circuit import Argmax, Circuit, Compare, Encode, Lut, Op, Sum, Words, evaluate
@@ -103,17 +103,17 @@ class Program:
         except RuntimeError as error:
             raise EngineError(f"{circuit.name}: {error}") from error
 
-    def run(self, inputs: NDArray[Any], threads: int | None = None) -> dict[str, Ints]:
+    def run(self, inputs: ArrayLike, threads: int | None = None) -> dict[str, Ints]:
         """Return the integer words of every output.
 
         Parameters
         ----------
         inputs
             Fixed-point input words, rows of any integer type; or real numbers, of which the
-            nearest words are taken. Read where they lie if rows are contiguous. Shape (samples,
-            circuit.inputs).
+            nearest words are taken. Arrays, and tensors on the CPU, are read where they lie if
+            rows are contiguous. Shape (samples, circuit.inputs).
         threads
-            How many; as many as there are cores by default. Results are the same.
+            How many, at least 1; as many as there are cores by default. Results are the same.
 
         Returns
         -------
@@ -125,7 +125,8 @@ class Program:
             A wrong shape or type, an input that its word cannot hold, or a real number that is
             none.
         """
-        circuit, real = self.circuit, inputs.dtype.kind == "f" and self._form is not None
+        inputs, circuit = np.asarray(inputs), self.circuit
+        real = inputs.dtype.kind == "f" and self._form is not None
         if inputs.dtype.kind not in "biu" and not real:
             raise ValueError(f"inputs are {inputs.dtype}; expected raw fixed-point integers")
         if inputs.ndim != 2 or inputs.shape[1] != circuit.inputs:
@@ -151,7 +152,7 @@ class Program:
             len(rows),
             *self._form_addresses(),
             results.ctypes.data,
-            threads or os.cpu_count() or 1,
+            _count(threads),
         )
         if bad < len(rows):
             words = circuit.input_words
@@ -197,7 +198,7 @@ class Program:
             bits.strides[0] // 8,
             samples,
             results.ctypes.data,
-            threads or os.cpu_count() or 1,
+            _count(threads),
         )
         return self._named(results)
 
@@ -232,6 +233,12 @@ class Program:
 def instruction_sets() -> tuple[str, ...]:
     """Return what programs can be compiled for on this machine, the fastest last."""
     return tuple(native.program_sets()) if native else ("numpy",)
+
+
+def _count(threads: int | None) -> int:
+    if threads is not None and threads < 1:
+        raise ValueError(f"{threads} threads: expected at least 1")
+    return threads or os.cpu_count() or 1
 
 
 def _nearest(inputs: Reals, words: Words, scale: Reals, offset: Reals) -> Ints:
