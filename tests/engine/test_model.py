@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 
@@ -29,6 +31,15 @@ def test_predicts_what_the_circuit_says(circuit, tmp_path):
 def test_real_numbers(circuit):
     model = Model(circuit, scale=0.5, offset=np.array([0, 1.0, 2.0]))
     assert model.predict_scores(np.array([[1.1, 0.0, 99.0]])).tolist() == [[2, -2, 127]]
+
+
+def test_is_pickled_as_its_circuit(circuit):
+    model = Model(circuit, scale=0.5, offset=np.array([0, 1.0, 2.0]))
+    fresh = len(pickle.dumps(model))
+    x = np.random.default_rng(0).normal(size=(100, 3)) * 20
+    expected = model.predict(x)
+    assert len(pickle.dumps(model)) == fresh
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict(x), expected)
 
 
 def test_what_is_no_classifier_is_refused(circuit, tmp_path):

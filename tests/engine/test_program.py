@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -254,3 +256,13 @@ def test_without_native_kernels(monkeypatch):
     program = Program(circuit)
     assert instruction_sets() == (program.instruction_set,) == ("numpy",)
     same(program.run(x), evaluate(circuit, x))
+
+
+def test_is_pickled_as_its_circuit():
+    words = bits(2, 8)
+    circuit = Circuit("two", 2, 8, (), (Output("first", words), Output("second", words)))
+    program = Program(circuit, ["second"], SETS[0], scale=0.5)
+    again = pickle.loads(pickle.dumps(program))
+    assert (again.outputs, again.instruction_set) == (("second",), SETS[0])
+    x = np.random.default_rng(0).uniform(0, 100, (100, 2))
+    same(again.run(x), program.run(x))

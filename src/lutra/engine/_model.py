@@ -35,7 +35,12 @@ class Model:
         threads: int | None = None,
     ) -> None:
         self.circuit = circuit
-        self._scale, self._offset, self._threads = scale, offset, threads
+        self.scale, self.offset, self._threads = scale, offset, threads
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle the circuit; programs are compiled again when they are asked for."""
+        compiled = ("_classes", "_scores")
+        return {name: value for name, value in vars(self).items() if name not in compiled}
 
     @classmethod
     def load(cls, path: Path | str, **form: Any) -> Self:
@@ -86,4 +91,4 @@ class Model:
         return self._compile("scores")
 
     def _compile(self, output: str) -> Program:
-        return Program(self.circuit, [output], scale=self._scale, offset=self._offset)
+        return Program(self.circuit, [output], scale=self.scale, offset=self.offset)

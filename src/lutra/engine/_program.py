@@ -67,6 +67,7 @@ class Program:
         offset: Reals | float | None = None,
         packed: bool = False,
     ) -> None:
+        self._asked = (circuit, outputs, instruction_set, scale, offset, packed)
         names = [output.name for output in circuit.outputs] if outputs is None else outputs
         found = [circuit.output(name) for name in names]
         self.circuit = circuit
@@ -102,6 +103,10 @@ class Program:
             )
         except RuntimeError as error:
             raise EngineError(f"{circuit.name}: {error}") from error
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle what was asked for; whoever unpickles it compiles it for their own machine."""
+        return _compile, self._asked
 
     def run(self, inputs: ArrayLike, threads: int | None = None) -> dict[str, Ints]:
         """Return the integer words of every output.
@@ -228,6 +233,17 @@ class Program:
     def _named(self, results: Ints) -> dict[str, Ints]:
         ends = self._ends
         return {name: results[:, ends[i] : ends[i + 1]] for i, name in enumerate(self.outputs)}
+
+
+def _compile(
+    circuit: Circuit,
+    outputs: Sequence[str] | None,
+    instruction_set: str | None,
+    scale: Reals | float | None,
+    offset: Reals | float | None,
+    packed: bool,
+) -> Program:
+    return Program(circuit, outputs, instruction_set, scale=scale, offset=offset, packed=packed)
 
 
 def instruction_sets() -> tuple[str, ...]:
