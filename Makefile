@@ -30,7 +30,7 @@ clean:
 $(VENV)/.run: EXTRAS := eda,report
 $(VENV)/.test: EXTRAS := data,eda,report,trees,test
 $(VENV)/.check: EXTRAS := data,eda,report,trees,test,check,bench
-$(VENV)/.docs: EXTRAS := eda,report,docs
+$(VENV)/.docs: EXTRAS := eda,report,sklearn,docs
 
 $(VENV)/.%: $(SOURCES) | $(BIN)/pip
 	$(BIN)/pip install --disable-pip-version-check --quiet -e '.[$(EXTRAS)]'

@@ -2,5 +2,6 @@
 
 from lutra.data._dataset import Dataset, Split, describe
 from lutra.data._load import load, names
+from lutra.data._table import Rows, Table, finish
 
-__all__ = ["Dataset", "Split", "describe", "load", "names"]
+__all__ = ["Dataset", "Rows", "Split", "Table", "describe", "finish", "load", "names"]
