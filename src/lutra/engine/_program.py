@@ -101,7 +101,7 @@ class Program:
                 self.instruction_set,
                 0,
             )
-        except RuntimeError as error:
+        except (RuntimeError, ValueError) as error:
             raise EngineError(f"{circuit.name}: {error}") from error
 
     def __reduce__(self) -> tuple[Any, ...]:
