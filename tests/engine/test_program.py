@@ -168,6 +168,9 @@ def test_rows_are_read_where_they_lie():
     same(program.run(x[::-1]), {"scores": expected["scores"][::-1]})
     same(program.run(torch.from_numpy(x)), expected)
     same(program.run(x.tolist()), expected)
+    same(program.run(x[:1][::-1]), evaluate(circuit, x[:1]))
+    unaligned = np.frombuffer(b"." + x.tobytes(), np.uint8)[1:].view(x.dtype).reshape(x.shape)
+    same(program.run(unaligned), expected)
     same(program.run(np.broadcast_to(x[:1], x.shape)), evaluate(circuit, x[:1].repeat(300, 0)))
 
 
@@ -206,11 +209,26 @@ def test_real_numbers_become_the_nearest_words(monkeypatch, name, kind, count, w
         program.run(x)
 
 
+@pytest.mark.parametrize("name", [*SETS, "numpy"])
+@pytest.mark.parametrize(("width", "signed"), [(32, False), (54, False), (60, True), (62, False)])
+def test_real_numbers_end_at_the_last_word(monkeypatch, name, width, signed):
+    if name == "numpy":
+        monkeypatch.setattr(module, "native", None)
+    circuit = Circuit("real", 3, width, (), (Output("y", bits(3, width, signed)),), signed)
+    words = circuit.input_words
+    program = Program(circuit, instruction_set=name, scale=1)
+    found = program.run(np.array([[1e300, -np.inf, 2.0], [np.inf, -1e300, 2.0**width]]))
+    last = [words.low, words.high]
+    assert found["y"].tolist() == [[last[1], last[0], 2], [last[1], last[0], last[1]]]
+
+
 def test_wrong_scales_are_refused():
     circuit = network(1, 20, 4)
     for wrong in (np.ones(3), np.full(100, np.inf)):
         with pytest.raises(ValueError, match="expected 100 finite numbers"):
             Program(circuit, scale=wrong)
+    with pytest.raises(ValueError, match="a scale of 0 says nothing"):
+        Program(circuit, scale=0)
     with pytest.raises(ValueError, match="raw fixed-point integers"):
         Program(circuit).run(np.zeros((3, 100)))
 
@@ -221,8 +239,29 @@ def test_wrong_inputs_are_refused(x):
         Program(network(1, 20, 4)).run(x)
 
 
+@pytest.mark.parametrize("name", SETS)
+def test_outputs_that_need_little_of_the_circuit(name):
+    ops = (Encode(bits(500, 8), np.full((500, 1), 77), True),)
+    reached = 4000 + np.arange(500)[:, None]
+    outputs = (Output("all", Words(reached)), Output("last", Words(reached[-1:])))
+    circuit = Circuit("wide", 500, 8, ops, outputs)
+    x = np.random.default_rng(0).integers(0, 256, (70, 500))
+    same(Program(circuit, ["last"], name).run(x), {"last": evaluate(circuit, x)["last"]})
+
+
+def test_packed_bits_are_read_where_they_lie():
+    program, x = Program(network(1, 20, 4), packed=True), samples(network(1, 20, 4), 192)
+    packed, expected = pack_samples(x), program.run_packed(pack_samples(x), 192)
+    strided = np.ndarray((100, 3), np.uint64, np.zeros((100, 25), np.uint8).data, 0, (25, 8))
+    strided[:] = packed
+    same(program.run_packed(strided, 192), expected)
+    same(program.run_packed(packed[::-1][::-1], 192), expected)
+    same(program.run_packed(np.asfortranarray(packed), 192), expected)
+
+
 def test_threads_are_at_least_one():
     program = Program(network(1, 20, 4))
+    assert program.run(np.zeros((3, 100), int), 1 << 40)["scores"].shape == (3, 2)
     for threads in (0, -1):
         with pytest.raises(ValueError, match=f"{threads} threads: expected at least 1"):
             program.run(np.zeros((3, 100), int), threads)

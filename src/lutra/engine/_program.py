@@ -1,7 +1,9 @@
 """A circuit compiled to a program that works on single bits of hundreds of samples at once."""
 
 import os
+import sys
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -87,7 +89,8 @@ class Program:
         if native is None:
             return
         network = native.Network(circuit.inputs, circuit.input_width, circuit.input_signed, packed)
-        luts = estimate_lut6(circuit)
+        large = any(isinstance(op, Lut) and op.fan_in > 6 for op in circuit.ops)
+        luts = estimate_lut6(circuit) if large else np.zeros(len(circuit.ops))
         for op, lut6 in zip(circuit.ops, luts, strict=True):
             reads = isinstance(op, Lut) and len(op.wires) * -(-op.outputs // 8)
             _add(network, op, bool(lut6 > reads * _LUT6_PER_LOOKUP[self.instruction_set]))
@@ -101,7 +104,7 @@ class Program:
                 self.instruction_set,
                 0,
             )
-        except (RuntimeError, ValueError) as error:
+        except (RuntimeError, ValueError, MemoryError) as error:
             raise EngineError(f"{circuit.name}: {error}") from error
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -118,7 +121,8 @@ class Program:
             nearest words are taken. Arrays, and tensors on the CPU, are read where they lie if
             rows are contiguous. Shape (samples, circuit.inputs).
         threads
-            How many, at least 1; as many as there are cores by default. Results are the same.
+            How many at most, at least 1; as many as there are cores by default. Results are the
+            same.
 
         Returns
         -------
@@ -138,6 +142,7 @@ class Program:
             raise ValueError(
                 f"inputs of shape {inputs.shape}; expected (samples, {circuit.inputs})"
             )
+        threads = _count(threads)
         if self._program is None:
             if real and self._form:
                 inputs = _nearest(inputs, circuit.input_words, *self._form)
@@ -147,8 +152,8 @@ class Program:
         kind = rows.dtype.newbyteorder("=")
         if kind.name not in _TYPES:  # half and long doubles
             kind = np.dtype(np.float64)
-        if rows.dtype != kind or rows.strides[1] != kind.itemsize or rows.strides[0] < 0:
-            rows = np.ascontiguousarray(rows, kind)
+        if rows.dtype != kind or not _lies_in_rows(rows):
+            rows = np.array(rows, kind, order="C")
         results = np.empty((len(rows), self._ends[-1]), np.int64)
         bad = self._program.run(
             rows.ctypes.data,
@@ -157,7 +162,7 @@ class Program:
             len(rows),
             *self._form_addresses(),
             results.ctypes.data,
-            _count(threads),
+            threads,
         )
         if bad < len(rows):
             words = circuit.input_words
@@ -166,7 +171,7 @@ class Program:
         return self._named(results)
 
     def run_packed(
-        self, bits: NDArray[np.uint64], samples: int, threads: int | None = None
+        self, bits: ArrayLike, samples: int, threads: int | None = None
     ) -> dict[str, Ints]:
         """Return the integer words of every output, given bits that are packed sample by sample.
 
@@ -185,7 +190,7 @@ class Program:
             A wrong shape or type, or a program that compares whole words: compile it with
             ``packed``.
         """
-        circuit = self.circuit
+        bits, circuit, threads = np.asarray(bits), self.circuit, _count(threads)
         if bits.dtype != np.uint64 or bits.ndim != 2 or len(bits) != circuit.input_bits:
             raise ValueError(
                 f"bits are {bits.dtype} of shape {bits.shape}; expected uint64 of shape "
@@ -195,15 +200,15 @@ class Program:
             raise ValueError(f"{samples} samples are not packed in {bits.shape[1]} words")
         if self._program is None:
             raise EngineError("packed bits need the native kernels; `lutra doctor` says more")
-        if bits.strides[1] != 8 or bits.strides[0] < 0 or not bits.dtype.isnative:
-            bits = np.ascontiguousarray(bits, np.uint64)
+        if not _lies_in_rows(bits) or bits.strides[0] % 8:
+            bits = np.array(bits, order="C")
         results = np.empty((samples, self._ends[-1]), np.int64)
         self._program.run_bits(
             bits.ctypes.data,
             bits.strides[0] // 8,
             samples,
             results.ctypes.data,
-            _count(threads),
+            threads,
         )
         return self._named(results)
 
@@ -252,9 +257,15 @@ def instruction_sets() -> tuple[str, ...]:
 
 
 def _count(threads: int | None) -> int:
-    if threads is not None and threads < 1:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if threads is not None and index(threads) < 1:
         raise ValueError(f"{threads} threads: expected at least 1")
-    return threads or os.cpu_count() or 1
+    return min(threads or sys.maxsize, cores or 1)
+
+
+def _lies_in_rows(array: NDArray[Any]) -> bool:
+    along, across = array.strides
+    return along >= 0 and across == array.itemsize and array.flags.aligned
 
 
 def _nearest(inputs: Reals, words: Words, scale: Reals, offset: Reals) -> Ints:
@@ -262,7 +273,8 @@ def _nearest(inputs: Reals, words: Words, scale: Reals, offset: Reals) -> Ints:
     if missing.any():
         raise ValueError(f"an input of row {missing.argmax()} is not a number")
     found = np.rint((inputs.astype(np.float64) - offset) / scale)
-    return found.clip(words.low, words.high).astype(np.int64)
+    whole = found.clip(words.low, words.high).astype(np.int64)
+    return whole.clip(words.low, words.high)  # the first bounds were rounded
 
 
 def _per_input(circuit: Circuit, values: Reals | float | None, default: float) -> Reals:
@@ -271,6 +283,8 @@ def _per_input(circuit: Circuit, values: Reals | float | None, default: float) -
         raise ValueError(
             f"scale and offset: expected {circuit.inputs} finite numbers, found shape {found.shape}"
         )
+    if default and not found.all():
+        raise ValueError("a scale of 0 says nothing")
     return np.ascontiguousarray(np.broadcast_to(found, circuit.inputs))
 
 

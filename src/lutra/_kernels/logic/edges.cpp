@@ -219,7 +219,8 @@ bool quantise(const void *numbers, size_t count, T *to, int64_t low, int64_t hig
         for (size_t i = 0; i < count; ++i) {
             const double word = std::nearbyint(real(i));
             const double upper = word < most ? word : most;
-            to[i] = T(int64_t(upper > least ? upper : least));
+            const int64_t whole = int64_t(upper > least ? upper : least);
+            to[i] = T(whole < high ? whole : high);  // `most` may be a bit more than `high`
         }
     };
     if (scale) each([&](size_t i) { return (double(from[i]) - offset[i]) / scale[i]; });

@@ -44,20 +44,15 @@ class Buffer {
 };
 thread_local Buffer memories, register_files, row_buffers;
 
-const Edges &best_edges(bool portable) {
+const Edges &edges_for(const std::string &set) {
 #if defined(LUTRA_X86)
-    __builtin_cpu_init();
-    const auto wide = [] {
-        return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-               __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
-    };
-    if (!portable && wide())
+    if (set == "avx2") return edges_avx2;
+    if (set == "avx512")
         return __builtin_cpu_supports("avx512vbmi") && __builtin_cpu_supports("gfni")
                    ? edges_avx512vbmi
                    : edges_avx512;
-    if (!portable && __builtin_cpu_supports("avx2")) return edges_avx2;
 #endif
-    (void)portable;
+    (void)set;
     return edges_portable;
 }
 
@@ -77,8 +72,10 @@ constexpr Type type_of() {
 std::vector<std::string> instruction_sets() {
     std::vector<std::string> result{"portable"};
 #if defined(LUTRA_X86) && (defined(__unix__) || defined(__APPLE__))
+    __builtin_cpu_init();
     if (__builtin_cpu_supports("avx2")) result.push_back("avx2");
-    if (&best_edges(false) == &edges_avx512 || &best_edges(false) == &edges_avx512vbmi)
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
         result.push_back("avx512");
 #endif
     return result;
@@ -87,7 +84,7 @@ std::vector<std::string> instruction_sets() {
 Program::Program(Network &network, const int64_t *bits, std::vector<Form> words,
                  const std::string &set, size_t block)
     : inputs_(network.inputs_), width_(network.width_), signed_(network.signed_),
-      edges_(&best_edges(set == "portable")), words_(std::move(words)) {
+      edges_(&edges_for(set)), words_(std::move(words)) {
     std::vector<Literal> ends;
     for (const Form &word : words_)
         for (unsigned i = 0; i < word.width; ++i) ends.push_back(network.bit(*bits++));

@@ -57,7 +57,8 @@ std::vector<Node> two_input(const std::vector<Node> &nodes, std::vector<Literal>
     std::vector<Literal> at(nodes.size(), kFalse);
     for (size_t n = 1; n < nodes.size(); ++n) {
         const Node &node = nodes[n];
-        const Literal in[3] = {at[node.in[0]], at[node.in[1]], at[node.in[2]]};
+        Literal in[3] = {kFalse, kFalse, kFalse};
+        for (int i = 0; i < node.arity; ++i) in[i] = at[node.in[i]];
         at[n] = node.arity ? build(graph, node.function, in) : graph.input(node.in[0]);
     }
     for (Literal &output : outputs) output = complement(at[output >> 1], output & 1);
