@@ -65,7 +65,7 @@ NETWORKS = {
 SLOW = ("neuralut-nid", "neuralut-assemble-mnist", "neuralut-hdr-5l")
 """Whose constants Yosys does not map within ten minutes."""
 UNDECIDED = ("neuralut-hdr-5l",)
-"""Whose netlists ABC does not prove within half an hour: they are compared on test rows."""
+"""Whose netlists ABC does not prove within half an hour: they alone are compared, on test rows."""
 TIMEOUT = 7200
 
 
@@ -114,8 +114,9 @@ def _measure(name: str, part: str) -> dict[str, Any]:
         if difference:
             raise SystemExit(f"{name}, {kind}: {difference}")
         found[kind] = _area(form, part, "luts", data) | _accuracies(form, data)
-        with tempfile.TemporaryDirectory() as folder:
-            verify_rtl(form, data.test.x, Path(folder))
+        if name not in UNDECIDED:
+            with tempfile.TemporaryDirectory() as folder:
+                verify_rtl(form, data.test.x, Path(folder))
         sys.stderr.write(f"{name}, {kind}: {found[kind]}\n")
     base = found.get("plain", found["written"])["lut"]
     return {
