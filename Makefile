@@ -7,12 +7,12 @@ SOURCES := pyproject.toml constraints.txt CMakeLists.txt $(wildcard $(addprefix 
 PIP_CONSTRAINT := $(CURDIR)/constraints.txt
 export PIP_CONSTRAINT
 
-.PHONY: demo test check docs clean
+.PHONY: demo test check docs clean clang
 
 demo: $(VENV)/.run
 	$(BIN)/lutra run recipes/demo-mnist.toml
 
-test: $(VENV)/.test
+test: $(VENV)/.test clang
 	$(BIN)/python -m pytest $(PYTEST)
 
 check: $(VENV)/.check
@@ -35,6 +35,12 @@ $(VENV)/.docs: EXTRAS := eda,report,sklearn,docs
 $(VENV)/.%: $(SOURCES) | $(BIN)/pip
 	$(BIN)/pip install --disable-pip-version-check --quiet -e '.[$(EXTRAS)]'
 	touch $@
+
+# A second compiler for the C that is written; root installs it here.
+clang:
+	@command -v clang >/dev/null || { [ "$$(id -u)" = 0 ] && apt-get update -qq \
+	  && apt-get install -y -qq --no-install-recommends clang libclang-rt-dev; } || { \
+	  echo "The tests need clang: apt-get install clang libclang-rt-dev" >&2; exit 1; }
 
 # Debian keeps venv and the headers in packages of their own; root installs them here.
 $(BIN)/pip:

@@ -53,8 +53,7 @@ WRITE = (
 
 @pytest.fixture(params=["gcc", "clang"])
 def compiler(request) -> str:
-    if not shutil.which(request.param):
-        pytest.skip(f"{request.param} is not installed")
+    assert shutil.which(request.param), f"{request.param} is missing; `make test` installs it"
     return request.param
 
 

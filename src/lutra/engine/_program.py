@@ -17,7 +17,6 @@ from lutra.passes import estimate_lut6
 __all__ = ["Program", "instruction_sets"]
 
 Ints = NDArray[np.int64]
-
 Reals = NDArray[np.float64]
 
 _TYPES = (
