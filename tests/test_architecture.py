@@ -13,7 +13,7 @@ SOURCE = Path(__file__).parents[1] / "src" / "lutra"
 # A room may import from those before it.
 ORDER = [
     ["errors", "files", "provenance", "_kernels"],
-    ["circuit", "passes", "engine", "emit", "tools", "verify"],
+    ["circuit", "passes", "engine", "emit", "tools", "verify", "vit", "hardware"],
     ["data", "trees"],
     ["nn", "weightless", "recipe", "train", "estimator"],
     ["report", "results", "bench", "optimise", "flow", "cli"],
@@ -55,7 +55,7 @@ def test_no_forbidden_constructs(path: Path) -> None:
 
 def test_the_hardware_half_imports_without_torch() -> None:
     code = (
-        "import sys, lutra.circuit, lutra.passes, lutra.emit, lutra.tools, lutra.verify\n"
+        "import sys, lutra.circuit, lutra.passes, lutra.emit, lutra.tools, lutra.verify, lutra.vit\n"
         "import lutra.trees\n"
         "heavy = {'torch', 'matplotlib', 'jinja2', 'pyosys', 'pyslang', 'xgboost'}\n"
         "heavy &= set(sys.modules)\n"
