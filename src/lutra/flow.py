@@ -79,7 +79,11 @@ class Run:
             model = train_model(self.recipe, self.data, self.seed, self.folder, progress)
         history = [
             row
-            for path in (*sorted(self.folder.glob("dense*.jsonl")), self.folder / "train.jsonl")
+            for path in (
+                *sorted(self.folder.glob("dense*.jsonl")),
+                self.folder / "float.jsonl",
+                self.folder / "train.jsonl",
+            )
             for row in _read_log(path)
         ]
         last = {row.phase: row.seconds for row in history}

@@ -25,6 +25,7 @@ from lutra.nn.families import (
 )
 from lutra.tools import Objective
 from lutra.trees import TreeLut
+from lutra.vit import Cct, Vit
 from lutra.weightless import Bthowen, Uleen
 
 __all__ = [
@@ -124,6 +125,8 @@ class AugmentConfig(_Section):
     """Greatest rotation, degrees."""
     scale: Fraction = 0.0
     """Greatest relative change of size."""
+    crop: Annotated[int, Field(ge=0, le=1000)] = 0
+    """Greatest shift by whole pixels, which blurs nothing."""
     mirror: bool = False
     """Exchange left and right, in every second image on average."""
     elastic: Annotated[float, Field(ge=0, le=1000)] = 0.0
@@ -134,7 +137,8 @@ class AugmentConfig(_Section):
     @property
     def active(self) -> bool:
         """Whether anything is distorted."""
-        return self.mirror or max(self.shift, self.rotate, self.scale, self.elastic) > 0
+        ranges = self.shift, self.rotate, self.scale, self.elastic, self.crop
+        return self.mirror or max(ranges) > 0
 
 
 class DistillConfig(_Section):
@@ -174,6 +178,10 @@ class TrainConfig(_Section):
     select: Literal["best", "last"] = "best"
     """Checkpoint kept: best on validation, or the last."""
     seed: Annotated[int, Field(ge=0)] = 0
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of products in a vision transformer's training in floating point; the rest is float32."""
+    table_rate: Positive = 10.0
+    """Learning rate of a vision transformer's tables by that of its other parameters."""
     augment: AugmentConfig = AugmentConfig()
     distill: DistillConfig = DistillConfig()
 
@@ -249,12 +257,15 @@ _APART: Any = dict.fromkeys(("description", "hardware", "name", "optimise", "pub
 }
 """What training does not depend on, and the place of a file whose content it depends on."""
 
-_OTHERS = TreeLut | Bthowen | Uleen
+_OTHERS = TreeLut | Bthowen | Uleen | Vit | Cct
 """What is not a network of tables."""
 _USED = {
     TreeLut: {"select", "seed"},
     Bthowen: {"seed"},
-    Uleen: set(TrainConfig.model_fields) - {"weight_decay", "input_gradient", "flips", "distill"},
+    Uleen: set(TrainConfig.model_fields)
+    - {"weight_decay", "input_gradient", "flips", "distill", "precision", "table_rate"},
+    Vit: set(TrainConfig.model_fields) - {"input_gradient", "flips"},
+    Cct: set(TrainConfig.model_fields) - {"input_gradient", "flips"},
 }
 """What of [train] these have a use for."""
 
@@ -266,7 +277,7 @@ class Recipe(_Section):
     description: str = ""
     published: PublishedConfig | None = None
     data: DataConfig = DataConfig()
-    model: Annotated[Family | TreeLut | Bthowen | Uleen, Field(discriminator="family")]
+    model: Annotated[Family | TreeLut | Bthowen | Uleen | Vit | Cct, Field(discriminator="family")]
     mapping: MappingConfig = MappingConfig()
     train: TrainConfig = TrainConfig()
     optimise: OptimiseConfig = OptimiseConfig()
@@ -326,6 +337,9 @@ class Recipe(_Section):
 
 
 def _check_network(model: Family, mapping: MappingConfig, train: TrainConfig) -> None:
+    for key in ("precision", "table_rate"):
+        if getattr(train, key) != TrainConfig.model_fields[key].default:
+            raise ValueError(f"train.{key} is for vision transformers: leave it out")
     ensemble = model.ensemble
     if ensemble.members == 1 and (ensemble.training, ensemble.inputs) != ("joint", "shared"):
         raise ValueError("model.ensemble.training and inputs need 2 or more members")
@@ -469,9 +483,9 @@ def _explain(problem: Any) -> str:
     return f"{where}: {message}{shown}"
 
 
-_FAMILIES: dict[str, type[FamilyModel] | type[TreeLut] | type[Bthowen] | type[Uleen]] = {
+_FAMILIES: dict[str, type[BaseModel]] = {
     get_args(kind.model_fields["family"].annotation)[0]: kind
-    for kind in (*get_args(get_args(Family)[0]), TreeLut, Bthowen, Uleen)
+    for kind in (*get_args(get_args(Family)[0]), TreeLut, Bthowen, Uleen, Vit, Cct)
 }
 
 

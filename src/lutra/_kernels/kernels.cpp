@@ -8,6 +8,7 @@
 #include "kernels.h"
 #include "samples.h"
 #include "skip_mlp.h"
+#include "thermometer.h"
 
 namespace lutra {
 
@@ -30,6 +31,8 @@ const Kernels portable = {
     {gather<uint8_t>, gather<uint16_t>},
     {gains<uint8_t>, gains<uint16_t>},
     differences,
+    thermometer,
+    thermometer_backward,
     skip_mlp,
     skip_mlp_slopes,
     skip_mlp_backward,

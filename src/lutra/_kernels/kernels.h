@@ -75,6 +75,22 @@ struct Gather {
     float *result;                 // out [features, B]
 };
 
+struct Thermometer {
+    const float *x;                // [features, B]
+    const float *limits;           // [features, T]
+    size_t batch, thresholds;
+    uint8_t *codes;                // out [features, T, B], x >= limit
+};
+
+struct ThermometerBackward {
+    const float *x, *limits;
+    float unit;                    // of x, in which limits are
+    const float *gradient;         // [features, T, B]
+    size_t batch, thresholds;
+    float *result;                 // out [features, B]
+    float *limit_gradient;         // out [features, T]
+};
+
 // What the loss would gain, per candidate of a digit, if it were read in the wired one's place.
 struct Gains {
     const float *gradient;         // [n, B]
@@ -141,6 +157,8 @@ struct Kernels {
     void (*gather[2])(const Gather &, size_t begin, size_t end);  // a range of samples
     void (*gains[2])(const Gains &, size_t begin, size_t end);
     void (*differences)(const Differences &, size_t begin, size_t end);
+    void (*thermometer)(const Thermometer &, size_t begin, size_t end);
+    void (*thermometer_backward)(const ThermometerBackward &, size_t begin, size_t end);
     void (*skip_mlp)(const SkipMlp &, float *table, size_t begin, size_t end);
     void (*skip_mlp_slopes)(const SkipMlp &, float *rows, size_t row, size_t begin, size_t end);
     void (*skip_mlp_backward)(const SkipMlpBackward &, size_t begin, size_t end);

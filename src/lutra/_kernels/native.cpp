@@ -249,6 +249,24 @@ NB_MODULE(_native, m) {
              [&](size_t begin, size_t end) { chosen->differences(d, begin, end); });
     });
 
+    m.def("thermometer", [](uintptr_t x, uintptr_t limits, size_t features, size_t batch,
+                            size_t thresholds, uintptr_t codes) {
+        const Thermometer t{at<const float>(x), at<const float>(limits), batch, thresholds,
+                            at<uint8_t>(codes)};
+        over(features, batch * thresholds / 4,
+             [&](size_t begin, size_t end) { chosen->thermometer(t, begin, end); });
+    });
+
+    m.def("thermometer_backward", [](uintptr_t x, uintptr_t limits, float unit, uintptr_t gradient,
+                                     size_t features, size_t batch, size_t thresholds,
+                                     uintptr_t result, uintptr_t limit_gradient) {
+        const ThermometerBackward t{at<const float>(x),        at<const float>(limits), unit,
+                                    at<const float>(gradient), batch,                   thresholds,
+                                    at<float>(result),         at<float>(limit_gradient)};
+        over(features, batch * thresholds,
+             [&](size_t begin, size_t end) { chosen->thermometer_backward(t, begin, end); });
+    });
+
     m.def("skip_mlp", [](uintptr_t levels, uintptr_t hidden_weight, uintptr_t hidden_bias,
                          uintptr_t output_weight, uintptr_t skip_weight, size_t neurons,
                          size_t fan_in, size_t hidden, int bits, uintptr_t table) {

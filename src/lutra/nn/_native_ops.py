@@ -18,6 +18,8 @@ __all__ = [
     "lookup",
     "quantise",
     "quantise_backward",
+    "thermometer",
+    "thermometer_backward",
     "transpose",
     "unique_address",
     "usable",
@@ -151,6 +153,32 @@ def differences(table: Tensor, levels: Tensor, bits: int, row: int) -> Tensor:
         *map(pointer, (table.contiguous(), levels)), n, fan_in, bits, pointer(rows), row
     )
     return rows
+
+
+def thermometer(x: Tensor, limits: Tensor) -> Tensor:
+    """See `lutra.nn._torch_ops.thermometer`."""
+    assert native is not None
+    (features, batch), thresholds = x.shape, limits.shape[1]
+    codes = torch.empty(features * thresholds, batch, dtype=torch.uint8)
+    native.thermometer(
+        *map(pointer, (x, limits)), features, batch, thresholds, pointer(codes, torch.uint8)
+    )
+    return codes
+
+
+def thermometer_backward(
+    gradient: Tensor, x: Tensor, limits: Tensor, unit: float
+) -> tuple[Tensor, Tensor]:
+    """See `lutra.nn._torch_ops.thermometer_backward`."""
+    assert native is not None
+    (features, batch), thresholds = x.shape, limits.shape[1]
+    gradient = gradient.contiguous()
+    result, limit_gradient = torch.empty(x.shape), torch.empty(limits.shape)
+    native.thermometer_backward(
+        *(pointer(x), pointer(limits), unit, pointer(gradient), features, batch, thresholds),
+        *map(pointer, (result, limit_gradient)),
+    )
+    return result, limit_gradient
 
 
 def gather(

@@ -24,6 +24,8 @@ __all__ = [
     "quantise_backward",
     "sample_gradient",
     "slope_columns",
+    "thermometer",
+    "thermometer_backward",
     "transpose",
     "unique_address",
 ]
@@ -273,6 +275,23 @@ def add_rows(result: Tensor, index: Tensor, rows: Tensor) -> None:
         result.index_put_((index,), rows, accumulate=True)
     else:
         result.index_add_(0, index, rows)
+
+
+def thermometer(x: Tensor, limits: Tensor) -> Tensor:
+    """Return bits ``x >= limit`` (features * T, B), uint8, of x (features, B), T limits each."""
+    return (x[:, None] >= limits[:, :, None]).flatten(0, 1).to(torch.uint8)
+
+
+def thermometer_backward(
+    gradient: Tensor, x: Tensor, limits: Tensor, unit: float
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of x and of the limits, which are in the same unit as ``unit * x``.
+
+    A step's slope is a triangle of height and half-width 1.
+    """
+    slope = (1 - (x[:, None] * unit - limits[:, :, None]).abs()).clamp_min(0)
+    felt = gradient.view(slope.shape) * slope
+    return felt.sum(1) * unit, -felt.sum(2)
 
 
 def hash_bits(bits: Tensor, order: Tensor, words: Tensor) -> Tensor:

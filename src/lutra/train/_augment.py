@@ -31,6 +31,10 @@ def augment(
     -------
     The same shape and dtype; what enters from outside the image is 0.
     """
+    if config.crop:
+        raw = _crop(raw, image, config.crop, generator)
+    if not (config.mirror or max(config.shift, config.rotate, config.scale, config.elastic)):
+        return raw
     height, width = image
     batch = len(raw)
 
@@ -56,6 +60,17 @@ def augment(
     images = raw.view(batch, -1, height, width).float()
     warped = F.grid_sample(images, grid, align_corners=False)
     return warped.round().to(raw.dtype).view(batch, -1)
+
+
+def _crop(raw: Tensor, image: tuple[int, int], most: int, generator: torch.Generator) -> Tensor:
+    """Shift every image by whole pixels, at most so many in either direction."""
+    height, width = image
+    padded = F.pad(raw.view(len(raw), -1, height, width), [most] * 4)
+    top, left = torch.randint(2 * most + 1, (2, len(raw), 1), generator=generator)
+    rows, columns = top + torch.arange(height), left + torch.arange(width)
+    sample = torch.arange(len(raw))[:, None, None]
+    found = padded.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None]]
+    return found.permute(0, 3, 1, 2).reshape(raw.shape)
 
 
 def _smooth(field: Tensor, sigma: float) -> Tensor:

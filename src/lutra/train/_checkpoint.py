@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lutra.errors import CheckpointError
 from lutra.files import write_atomic
 from lutra.nn import LutModel
+from lutra.nn.vision import VisionTransformer
 
 __all__ = [
     "check_shapes",
@@ -78,7 +79,7 @@ def unpack(module: nn.Module, tensors: dict[str, Tensor], prefix: str, path: Pat
             raise damaged(path, f"{name!r} is not finite")
     try:
         module.load_state_dict(state)
-        if isinstance(module, LutModel):
+        if isinstance(module, LutModel | VisionTransformer):
             module.check_wires()
     except (RuntimeError, ValueError) as error:
         raise damaged(path, f"does not fit the model, {error}") from error

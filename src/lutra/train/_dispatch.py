@@ -11,8 +11,10 @@ from lutra.train._train import restore as restore_network
 from lutra.train._train import train as train_network
 from lutra.train._trained import Trained
 from lutra.train._uleen import check_uleen, restore_uleen, train_uleen
+from lutra.train._vision import build_vision, restore_vision, train_vision
 from lutra.train._weightless import check_weightless, restore_weightless, train_weightless
 from lutra.trees import TreeLut
+from lutra.vit import Cct, Vit
 from lutra.weightless import Bthowen, Uleen
 
 __all__ = ["check", "restore", "train"]
@@ -26,6 +28,8 @@ def check(recipe: Recipe, data: Dataset, seed: int) -> None:
         check_weightless(recipe, recipe.model, data)
     elif isinstance(recipe.model, Uleen):
         check_uleen(recipe, recipe.model, data)
+    elif isinstance(recipe.model, Vit | Cct):
+        build_vision(recipe, recipe.model, data, seed)
     else:
         build(recipe, data, seed)
 
@@ -50,6 +54,8 @@ def train(
         return train_weightless(recipe, recipe.model, data, seed, folder, progress)
     if isinstance(recipe.model, Uleen):
         return train_uleen(recipe, recipe.model, data, seed, folder, progress)
+    if isinstance(recipe.model, Vit | Cct):
+        return train_vision(recipe, recipe.model, data, seed, folder, progress)
     return train_network(recipe, data, seed, folder, progress)
 
 
@@ -61,4 +67,6 @@ def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> Trained:
         return restore_weightless(recipe, recipe.model, data, seed, folder)
     if isinstance(recipe.model, Uleen):
         return restore_uleen(recipe, recipe.model, data, seed, folder)
+    if isinstance(recipe.model, Vit | Cct):
+        return restore_vision(recipe, recipe.model, data, seed, folder)
     return restore_network(recipe, data, seed, folder)

@@ -10,6 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from lutra.data import Dataset
 from lutra.errors import CheckpointError, LutraError
 from lutra.files import write_atomic
 from lutra.nn import BitFlips, Dropout, LutModel, Teacher
+from lutra.nn.vision import VisionTransformer
 from lutra.recipe import TrainConfig
 from lutra.train._augment import augment
 from lutra.train._checkpoint import (
@@ -44,7 +46,7 @@ __all__ = ["Phase", "Progress", "accuracy", "fit"]
 Progress = Callable[[str, int, int, dict[str, Any]], None]
 """Called with (phase, steps done, steps in total, newest figures)."""
 
-Trainee = LutModel | UleenModel | Teacher
+Trainee = LutModel | UleenModel | Teacher | VisionTransformer
 
 _COUNTERS = {
     "epoch": int,
@@ -82,6 +84,8 @@ class Phase:
         Of the members of an ensemble, in the place of the loss of their sum.
     dropout
         Share of a `lutra.weightless.UleenModel`'s answers that a step leaves out.
+    drop_path
+        Whether samples skip branches of a vision transformer, as its recipe says.
     remedy
         What to do where the loss is no longer finite.
     """
@@ -96,6 +100,7 @@ class Phase:
     targets: Tensor | None = None
     member_loss: MemberLoss | None = None
     dropout: float = 0.0
+    drop_path: bool = False
     remedy: str = "lower train.learning_rate, train.weight_decay"
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float = -1.0
@@ -147,7 +152,7 @@ def fit(
     batch = min(config.batch, len(y))
     steps = max(1, len(y) // batch)
     optimizer = torch.optim.AdamW(
-        _parameter_groups(model, config.weight_decay),
+        _parameter_groups(model, config),
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         fused=True,
@@ -172,7 +177,8 @@ def fit(
                 parts = model.by_member(xb, noise)
                 logits, loss = parts.sum(0), phase.member_loss(parts, y[rows], rows)
             else:
-                logits = model(xb, noise)
+                with _mixed_precision(model, config):
+                    logits = model(xb, noise)
                 loss = _loss(logits, y, rows, config, phase)
             _update(loss, optimizer, rate)
             if not isinstance(model, Teacher):
@@ -218,8 +224,18 @@ def _distort(x: Tensor, data: Dataset, config: TrainConfig, phase: Phase) -> Ten
     return augment(x, data.image, config.augment, draw)
 
 
+def _mixed_precision(model: Trainee, config: TrainConfig) -> AbstractContextManager[Any]:
+    """Let products be taken in bfloat16 where the recipe says so and values are real."""
+    mixed = config.precision == "bfloat16"
+    if isinstance(model, VisionTransformer) and mixed and not model.quantised:
+        return torch.autocast(model.device.type, torch.bfloat16)
+    return nullcontext()
+
+
 def _noise(config: TrainConfig, phase: Phase) -> Any:
     """Return what the model's forward pass takes as noise."""
+    if phase.drop_path:
+        return generator(phase.seed, "drop path", phase.epoch, phase.step)
     if phase.dropout:
         draw = generator(phase.seed, f"{phase.name} dropout", phase.epoch, phase.step)
         return Dropout(phase.dropout, draw)
@@ -267,7 +283,7 @@ def _loss(logits: Tensor, y: Tensor, rows: Tensor, config: TrainConfig, phase: P
 
 def _update(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group["factor"]
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
@@ -284,15 +300,25 @@ def _diverged(what: str, phase: Phase) -> LutraError:
     return LutraError(f"{what} is no longer finite: {phase.remedy}")
 
 
-def _parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Decay weights alone: no norms, biases, thresholds or scalar affine maps."""
-    decay, free = [], []
+def _parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
+    """Decay weights alone: no norms, biases, thresholds or scalar affine maps.
+
+    The tables of a vision transformer learn faster than the rest, and do not decay.
+    """
+    decay, free, tables = [], [], []
+    vision = isinstance(model, VisionTransformer)
     for name, parameter in model.named_parameters():
-        (decay if name.endswith("_weight") else free).append(parameter)
-    return [
-        {"params": decay, "weight_decay": weight_decay},
-        {"params": free, "weight_decay": 0.0},
+        if vision and name.endswith("table_weight"):
+            tables.append(parameter)
+        else:
+            (decay if name.endswith("_weight") else free).append(parameter)
+    groups = [
+        {"params": decay, "weight_decay": config.weight_decay, "factor": 1.0},
+        {"params": free, "weight_decay": 0.0, "factor": 1.0},
     ]
+    if tables:
+        groups.append({"params": tables, "weight_decay": 0.0, "factor": config.table_rate})
+    return groups
 
 
 @torch.no_grad()

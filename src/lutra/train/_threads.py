@@ -7,13 +7,14 @@ import torch
 
 from lutra._kernels import native
 from lutra.nn import LutModel
+from lutra.nn.vision import VisionTransformer
 from lutra.weightless import UleenModel
 
 __all__ = ["cores_for"]
 
 
 @contextmanager
-def cores_for(model: LutModel | UleenModel) -> Iterator[None]:
+def cores_for(model: LutModel | UleenModel | VisionTransformer) -> Iterator[None]:
     """Leave torch one thread where the native kernels do the work of ``model``.
 
     Two pools that wait for work by spinning take the cores from each other. The kernels' results
