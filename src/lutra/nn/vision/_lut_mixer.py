@@ -57,7 +57,7 @@ class LutChannelMixer(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        self.bits, self.stream = config.embedding_bits, stream
+        self.bits, self._stream = config.embedding_bits, (stream,)
         share = torch.arange(1, config.thresholds + 1) / (config.thresholds + 1)
         self.thresholds = nn.Parameter(
             torch.special.ndtri(share).repeat(dim, 1), requires_grad=config.learn_thresholds
@@ -90,7 +90,7 @@ class LutChannelMixer(nn.Module):
         if values.scale is None:
             branch = (bits.T @ self.embedding).view(shape)
             x = residual.x + (branch if kept is None else branch * kept)
-            self.stream.observe(x)
+            self._stream[0].observe(x)
             return Values(x)
         assert residual.scale is not None
         codes, shift = self.embedding_codes(residual.scale)
@@ -98,7 +98,7 @@ class LutChannelMixer(nn.Module):
         if self.wide:
             bits, whole = bits.double(), whole.double()
         total = residual.x + (bits.T @ whole).to(residual.x).view(shape)
-        self.stream.observe(total.detach() * residual.scale.to(total))
+        self._stream[0].observe(total.detach() * residual.scale.to(total))
         return Values(total.clamp(*bounds(STREAM_BITS)), residual.scale)
 
     def features(self, values: Values) -> Signal:

@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lutra.nn.vision._values import Range, Values, bounds, straight
+from lutra.nn.vision._values import Range, Ranged, Values, bounds, straight
 from lutra.vit import MULTIPLIER_BITS, NORM_BITS
 
 __all__ = ["LayerNorm"]
@@ -14,7 +14,7 @@ __all__ = ["LayerNorm"]
 _EPS = 1e-5
 
 
-class LayerNorm(nn.Module):
+class LayerNorm(Ranged):
     """Normalise the last axis, scale and shift every channel, quantise.
 
     In integers as in I-ViT (arXiv 2207.01405): with y = x - mean(x), ``k = isqrt(sum y**2)``,
@@ -27,23 +27,14 @@ class LayerNorm(nn.Module):
     ----------
     channels
         Of the last axis.
-    bits
-        Of the result.
-    range_
-        What its scale follows from; one of its own where None.
+    bits, range_
+        Of the result, see `Ranged`.
     """
 
     def __init__(self, channels: int, bits: int, range_: Range | None = None) -> None:
-        super().__init__()
-        self.bits = bits
+        super().__init__(bits, range_)
         self.gain = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
-        self.range = Range() if range_ is None else range_
-
-    @property
-    def scale(self) -> Tensor:
-        """Real value of code 1, float64."""
-        return self.range.scale(self.bits) * (0.5 if self.bits == 1 else 1.0)
 
     def forward(self, values: Values) -> Values:
         """Normalise."""

@@ -9,7 +9,7 @@ from torch.autograd.function import once_differentiable
 
 from lutra.vit import MULTIPLIER_BITS
 
-__all__ = ["Range", "Requantise", "Values", "dyadic", "straight"]
+__all__ = ["Range", "Ranged", "Requantise", "Values", "dyadic", "straight"]
 
 _MOMENTUM = 0.95
 """Of a range's running maximum, as in I-ViT."""
@@ -103,28 +103,40 @@ class Range(nn.Module):
         return self.peak.double().clamp_min(1e-6) / max(1, top)
 
 
-class Requantise(nn.Module):
-    """Bring codes of any scale to ``bits`` bits of one: ``(q M + 2**(shift - 1)) >> shift``.
-
-    A single bit is the sign: -1 or 1, of half the range.
+class Ranged(nn.Module):
+    """An operation whose result has so many bits, and a scale that follows from a range.
 
     Parameters
     ----------
     bits
         Of the result, 1 to 16.
     range_
-        What its scale follows from; one of its own where None.
+        That of another module; one of its own where None.
     """
 
     def __init__(self, bits: int, range_: Range | None = None) -> None:
         super().__init__()
         self.bits = bits
-        self.range = Range() if range_ is None else range_
+        if range_ is None:
+            range_ = self.own = Range()
+        self._range = (range_,)  # in a tuple, lest a shared one becomes a part of many modules
+
+    @property
+    def range(self) -> Range:
+        """What the scale follows from."""
+        return self._range[0]
 
     @property
     def scale(self) -> Tensor:
         """Real value of code 1, float64."""
         return self.range.scale(self.bits) * (0.5 if self.bits == 1 else 1.0)
+
+
+class Requantise(Ranged):
+    """Bring codes of any scale to ``bits`` bits of one: ``(q M + 2**(shift - 1)) >> shift``.
+
+    A single bit is the sign: -1 or 1, of half the range.
+    """
 
     def forward(self, values: Values, residual: Values | None = None) -> Values:
         """Requantise and, where there is a residual of the same scale, add it."""
