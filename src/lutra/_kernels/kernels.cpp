@@ -6,6 +6,7 @@
 #include "differences.h"
 #include "gains.h"
 #include "kernels.h"
+#include "matmul.h"
 #include "samples.h"
 #include "skip_mlp.h"
 #include "thermometer.h"
@@ -31,6 +32,7 @@ const Kernels portable = {
     {gather<uint8_t>, gather<uint16_t>},
     {gains<uint8_t>, gains<uint16_t>},
     differences,
+    matmul,
     thermometer,
     thermometer_backward,
     skip_mlp,

@@ -75,6 +75,13 @@ struct Gather {
     float *result;                 // out [features, B]
 };
 
+struct Matmul {
+    const int32_t *left;           // [rows, inner]
+    const int32_t *right;          // [inner, columns]
+    size_t inner, columns;
+    int32_t *result;               // out [rows, columns]
+};
+
 struct Thermometer {
     const float *x;                // [features, B]
     const float *limits;           // [features, T]
@@ -157,6 +164,7 @@ struct Kernels {
     void (*gather[2])(const Gather &, size_t begin, size_t end);  // a range of samples
     void (*gains[2])(const Gains &, size_t begin, size_t end);
     void (*differences)(const Differences &, size_t begin, size_t end);
+    void (*matmul)(const Matmul &, size_t begin, size_t end);
     void (*thermometer)(const Thermometer &, size_t begin, size_t end);
     void (*thermometer_backward)(const ThermometerBackward &, size_t begin, size_t end);
     void (*skip_mlp)(const SkipMlp &, float *table, size_t begin, size_t end);

@@ -249,6 +249,17 @@ NB_MODULE(_native, m) {
              [&](size_t begin, size_t end) { chosen->differences(d, begin, end); });
     });
 
+    m.def("matmul", [](uintptr_t left, uintptr_t right, uintptr_t result, size_t count,
+                       size_t rows, size_t inner, size_t columns) {
+        for (size_t i = 0; i < count; ++i) {
+            const Matmul p{at<const int32_t>(left) + i * rows * inner,
+                           at<const int32_t>(right) + i * inner * columns, inner, columns,
+                           at<int32_t>(result) + i * rows * columns};
+            over(rows, inner * columns / 8,
+                 [&](size_t begin, size_t end) { chosen->matmul(p, begin, end); });
+        }
+    });
+
     m.def("thermometer", [](uintptr_t x, uintptr_t limits, size_t features, size_t batch,
                             size_t thresholds, uintptr_t codes) {
         const Thermometer t{at<const float>(x), at<const float>(limits), batch, thresholds,

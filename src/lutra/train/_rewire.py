@@ -163,9 +163,11 @@ class Select(Rewiring):
 
     def __init__(
         self, layers: dict[str, TableLayer], features: dict[str, int], config: MappingConfig,
-        shape: tuple[int, int, int] | None, generator: torch.Generator,
+        shape: tuple[int, int, int] | None, generator: torch.Generator, samples: int | None = None,
     ) -> None:  # fmt: skip
         super().__init__(layers, features, config)
+        self.samples = samples
+        """How many of a step's are observed; None for all."""
         self.logits: dict[str, Tensor] = {}
         self.candidates: dict[str, Tensor] = {}
         for name, layer in layers.items():
@@ -199,9 +201,11 @@ class Select(Rewiring):
         self._observe(self._watch if due else None)
 
     def _watch(self, name: str, x: Signal, h: Tensor, link: Link) -> None:
+        seen = slice(self.samples)
         gain = link.operations.gains(
-            h, link.given_slopes(), link.addresses, x.codes, link.wires, self.candidates[name]
-        )
+            h[:, seen], link.given_slopes(), link.addresses[:, seen].contiguous(),
+            x.codes[:, seen], link.wires, self.candidates[name],
+        )  # fmt: skip
         size = gain.square().mean(2, keepdim=True).sqrt_() + 1e-12
         self.logits[name].addcdiv_(gain, size, value=-self._rate)
 

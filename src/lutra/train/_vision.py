@@ -18,6 +18,8 @@ __all__ = ["build_vision", "restore_vision", "train_vision"]
 
 _SELECTED = 0.5
 """Share of the training in floating point after which the wiring is fixed."""
+_OBSERVED = 2048
+"""Tokens of a step that selection looks at: a price per candidate and token."""
 
 
 def build_vision(recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int) -> VisionTransformer:
@@ -97,4 +99,4 @@ def _selection(config: Vit | Cct, model: VisionTransformer, seed: int) -> Select
     layers = {layer.name: layer for layer, _ in pairs}
     features = {layer.name: before for layer, before in pairs}
     mapping = MappingConfig(method="select", candidates=mixer.candidates, until=_SELECTED)
-    return Select(layers, features, mapping, None, generator(seed, "candidates"))
+    return Select(layers, features, mapping, None, generator(seed, "candidates"), _OBSERVED)

@@ -7,6 +7,8 @@ of tokens.
 import numpy as np
 from numpy.typing import NDArray
 
+from lutra._kernels import native
+
 __all__ = [
     "GELU_BITS",
     "GELU_SLOPE",
@@ -18,6 +20,7 @@ __all__ = [
     "exponential_bits",
     "isqrt",
     "layer_norm",
+    "matmul",
     "requantise",
     "shift_gelu",
     "shiftmax",
@@ -62,6 +65,23 @@ def requantise(q: Codes, multiplier: Codes, shift: Codes, bits: int) -> Codes:
     if bits == 1:
         return clamp(q, 1)
     return clamp((q * multiplier + (1 << (shift - 1))) >> shift, bits)
+
+
+def matmul(q: Codes, weight: Codes) -> Codes:
+    """Return ``q @ weight.T`` over the last axis of both, whose factors and sums have 32 bits.
+
+    ``weight`` has two axes, or as many as ``q``, whose leading ones then agree.
+    """
+    if native is None:
+        return q @ weight.swapaxes(-1, -2)
+    stacked = weight.ndim > 2
+    rows = q.reshape(-1, *q.shape[-2:]) if stacked else q.reshape(1, -1, q.shape[-1])
+    rows = np.ascontiguousarray(rows, np.int32)
+    columns = weight.reshape(-1, *weight.shape[-2:]).swapaxes(1, 2)
+    columns = np.ascontiguousarray(columns, np.int32)
+    result = np.empty((len(rows), rows.shape[1], columns.shape[2]), np.int32)
+    native.matmul(*(x.ctypes.data for x in (rows, columns, result)), *rows.shape, columns.shape[2])
+    return result.reshape(*q.shape[:-1], -1).astype(np.int64)
 
 
 def isqrt(q: Codes) -> Codes:

@@ -1,0 +1,99 @@
+"""The integer-only reference: what the hardware computes, in numpy, without a float."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.vit._arithmetic import Codes, clamp
+from lutra.vit._parts import (
+    STREAM_BITS,
+    Attention,
+    Convolution,
+    Linear,
+    LutChannelMixer,
+    MlpChannelMixer,
+    Norm,
+    Patches,
+    Pooling,
+    Rescale,
+)
+
+__all__ = ["PIXEL_ZERO", "IntegerEncoder", "IntegerTransformer"]
+
+PIXEL_ZERO = 128
+"""The pixel value that is code 0."""
+_AT_ONCE = 64
+"""Samples, whose intermediate codes must fit the memory."""
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerEncoder:
+    """An encoder: attention, then a channel mixer."""
+
+    norm1: Norm
+    attention: Attention
+    added: Rescale
+    """Of attention to the residual stream."""
+    norm2: Norm
+    mixer_input: Rescale | None
+    """Where ``norm2`` makes the residual stream anew, as in a CCT; else None."""
+    mixer: MlpChannelMixer | LutChannelMixer
+
+    def __call__(self, stream: Codes) -> Codes:
+        """Map the residual stream (samples, tokens, dim)."""
+        branch = self.added(self.attention(self.norm1(stream)))
+        stream = clamp(stream + branch, STREAM_BITS)
+        normal = self.norm2(stream)
+        if self.mixer_input is not None:
+            stream, normal = normal, self.mixer_input(normal)
+        return self.mixer(normal, stream)
+
+
+@dataclass(frozen=True, eq=False)
+class IntegerTransformer:
+    """A trained vision transformer in whole numbers alone.
+
+    It says the same, bit for bit, as `lutra.nn.vision.VisionTransformer` in its integer mode,
+    which `lutra.nn.vision.freeze` makes it from.
+    """
+
+    shape: tuple[int, int, int]
+    """(planes, height, width) of the images, as they are read; 8 bits per pixel."""
+    tokenizer: tuple[Convolution, ...] | Patches
+    embedded: Rescale
+    """Of tokens to the residual stream."""
+    positions: Codes
+    """(tokens, dim), in its unit; the class token is part of its position."""
+    encoders: tuple[IntegerEncoder, ...]
+    norm: Norm
+    pooling: Pooling | None
+    """None where the first token, the class token, is classified."""
+    head: Linear
+
+    def scores(self, raw: NDArray[np.integer]) -> NDArray[np.int64]:
+        """Return class scores of raw pixels (samples, planes * height * width)."""
+        parts = [self._scores(raw[i : i + _AT_ONCE]) for i in range(0, len(raw), _AT_ONCE)]
+        return np.concatenate(parts) if parts else np.zeros((0, len(self.head.weight)), np.int64)
+
+    def _scores(self, raw: NDArray[np.integer]) -> NDArray[np.int64]:
+        stream = self.embed(raw)
+        for encoder in self.encoders:
+            stream = encoder(stream)
+        if self.pooling is None:
+            return self.head(self.norm(stream[:, 0]))
+        return self.head(self.pooling(self.norm(stream)))
+
+    def embed(self, raw: NDArray[np.integer]) -> Codes:
+        """Return the residual stream in front of the first encoder, (samples, tokens, dim)."""
+        pixels = raw.reshape(-1, *self.shape).astype(np.int64) - PIXEL_ZERO
+        if isinstance(self.tokenizer, Patches):
+            tokens = self.tokenizer(pixels)
+        else:
+            for convolution in self.tokenizer:
+                pixels = convolution(pixels)
+            tokens = np.moveaxis(pixels.reshape(*pixels.shape[:2], -1), 1, 2)
+        tokens = self.embedded(tokens)
+        stream = np.broadcast_to(self.positions, (len(tokens), *self.positions.shape)).copy()
+        stream[:, len(self.positions) - tokens.shape[1] :] += tokens
+        return clamp(stream, STREAM_BITS)
