@@ -16,6 +16,7 @@ from lutra.vit._arithmetic import (
 )
 
 __all__ = [
+    "STREAM_BITS",
     "Attention",
     "Convolution",
     "Linear",

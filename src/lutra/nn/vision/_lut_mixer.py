@@ -13,12 +13,10 @@ from lutra.nn._table_layer import TableLayer
 from lutra.nn._wiring import balanced_wiring
 from lutra.nn.functions import Direct
 from lutra.nn.vision._values import Range, Values, bounds, straight
-from lutra.vit import LutMixer
+from lutra.vit import STREAM_BITS, LutMixer
 
-__all__ = ["STREAM_BITS", "LutChannelMixer"]
+__all__ = ["LutChannelMixer"]
 
-STREAM_BITS = 16
-"""Of the residual stream."""
 _SPREAD = 0.5
 """Initial standard deviation of what the mixer adds."""
 _COARSER = 3

@@ -8,19 +8,17 @@ from torch import Tensor, nn
 from lutra.nn.functions import TableFunction
 from lutra.nn.vision._attention import Attention
 from lutra.nn.vision._linear import Linear
-from lutra.nn.vision._lut_mixer import STREAM_BITS, LutChannelMixer
+from lutra.nn.vision._lut_mixer import LutChannelMixer
 from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._nonlinear import Shiftmax
 from lutra.nn.vision._norm import LayerNorm
 from lutra.nn.vision._tokenizer import ConvTokenizer, PatchTokenizer, resized
 from lutra.nn.vision._values import Range, Requantise, Values, straight
-from lutra.vit import Cct, LutMixer, Vit
+from lutra.vit import PIXEL_ZERO, STREAM_BITS, Cct, LutMixer, Vit
 
-__all__ = ["Encoder", "VisionTransformer"]
+__all__ = ["PIXEL", "AttentionPooling", "Encoder", "VisionTransformer", "whole_positions"]
 
-_ZERO = 128
-"""The pixel value that is code 0."""
-_PIXEL = 1 / 64
+PIXEL = 1 / 64
 """Real value of a step of pixels, about one deviation of natural images' pixels by 64."""
 
 
@@ -163,9 +161,9 @@ class VisionTransformer(nn.Module):
         pixels = raw.view(-1, *self.shape).to(self.norm.gain.dtype)
         if self.config.resize:
             pixels = resized(pixels, self.config.resize)
-        x = pixels - _ZERO
-        pixel = torch.tensor(_PIXEL, dtype=torch.float64, device=x.device)
-        values = Values(x, pixel) if self.quantised else Values(x * _PIXEL)
+        x = pixels - PIXEL_ZERO
+        pixel = torch.tensor(PIXEL, dtype=torch.float64, device=x.device)
+        values = Values(x, pixel) if self.quantised else Values(x * PIXEL)
         x = self._with_positions(self.tokenizer(values))
         for encoder in self.encoders:
             x = encoder(x, noise)
