@@ -2,7 +2,9 @@
 
 from lutra.nn.vision._freeze import freeze
 from lutra.nn.vision._lut_mixer import LutChannelMixer
+from lutra.nn.vision._lut_nn import CentroidLinear
 from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._model import VisionTransformer
+from lutra.nn.vision._piecewise_affine import PiecewiseAffineLinear, piecewise_affine_product
 
-__all__ = ["LutChannelMixer", "MlpChannelMixer", "VisionTransformer", "freeze"]
+__all__ = []
