@@ -1,49 +1,42 @@
 """The figures of a report, as SVG text whose colours follow the page's light or dark theme."""
 
-import io
 import itertools
-import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from lutra.errors import LutraError, missing_extra
+from lutra.report._canvas import FAINT, INK, OTHER, OURS, figure_of, legend, svg
 from lutra.report._published import Published
 from lutra.report._results import Accuracy, CircuitFigures, Synthesis, Training
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["accuracy_against_area", "area_by_level", "confusion_matrix", "training_curve"]
-
-# Stand-ins that become the page's CSS variables.
-_INK, _FAINT, _OURS, _OTHER = "#010203", "#010204", "#010205", "#010206"
-_THEME = {_INK: "--ink", _FAINT: "--line", _OURS: "--accent", _OTHER: "--other"}
 
 
 def training_curve(training: Training) -> str:
     """Plot train and validation accuracy against the epoch, phases one after the other."""
-    figure, axes = _figure(5.0, 4.2)
+    figure, axes = figure_of(5.0, 4.2)
     phases = [row.phase for row in training.history]
     starts = [i for i in range(len(phases)) if i == 0 or phases[i] != phases[i - 1]]
     for start, end in itertools.pairwise([*starts, len(phases)]):
         rows, epochs = training.history[start:end], np.arange(start + 1, end + 1)
         for name, colour, values in (
-            ("train", _OTHER, [row.train_accuracy for row in rows]),
-            ("validation", _OURS, [row.val_accuracy for row in rows]),
+            ("train", OTHER, [row.train_accuracy for row in rows]),
+            ("validation", OURS, [row.val_accuracy for row in rows]),
         ):
             heights = np.array([np.nan if v is None else v for v in values], float)
             if not np.isnan(heights).all():
                 label = None if start else name
                 axes.plot(epochs, heights, color=colour, label=label, linewidth=1.8, marker=".")
         if start:
-            axes.axvline(start + 0.5, color=_FAINT, linewidth=1)
+            axes.axvline(start + 0.5, color=FAINT, linewidth=1)
     axes.set_xlabel("epoch")
     axes.set_ylabel("accuracy, %")
-    _legend(axes)
-    return _svg(figure)
+    legend(axes)
+    return svg(figure)
 
 
 def confusion_matrix(accuracy: Accuracy) -> str:
@@ -51,11 +44,11 @@ def confusion_matrix(accuracy: Accuracy) -> str:
     counts = np.array(accuracy.confusion)
     share = counts / np.maximum(1, counts.sum(axis=1, keepdims=True))
     size = max(3.2, 1.2 + 0.42 * len(counts))
-    figure, axes = _figure(size + 0.6, size)
+    figure, axes = figure_of(size + 0.6, size)
     from matplotlib.collections import PolyCollection
 
     right = np.eye(len(counts), dtype=bool)
-    for colour, shown in ((_OURS, right), (_OTHER, ~right)):
+    for colour, shown in ((OURS, right), (OTHER, ~right)):
         places = np.argwhere(shown & (counts > 0))
         if not len(places):
             continue
@@ -64,7 +57,7 @@ def confusion_matrix(accuracy: Accuracy) -> str:
         axes.add_collection(PolyCollection(list(corners), facecolors=colour, alpha=opacity, lw=0))
     if len(counts) <= 20:
         for row, column in np.argwhere(counts):
-            looks = {"ha": "center", "va": "center", "color": _INK, "fontsize": 8}
+            looks = {"ha": "center", "va": "center", "color": INK, "fontsize": 8}
             axes.text(column, row, str(counts[row, column]), **looks)
     names = [_plain(name) for name in accuracy.classes]
     axes.set_xticks(range(len(counts)), names)
@@ -76,7 +69,7 @@ def confusion_matrix(accuracy: Accuracy) -> str:
     axes.grid(visible=False)
     for side in axes.spines.values():
         side.set_visible(False)
-    return _svg(figure)
+    return svg(figure)
 
 
 def area_by_level(circuit: CircuitFigures, synthesis: Synthesis | None) -> str:
@@ -86,31 +79,31 @@ def area_by_level(circuit: CircuitFigures, synthesis: Synthesis | None) -> str:
     tables = [(row, area) for row, area in pairs if row and row.lut6_worst_case is not None]
     rows = [row for row, _ in tables]
     names = [row.name or f"level {row.level}" for row in rows]
-    figure, axes = _figure(7.2, 0.9 + 0.5 * max(2, len(rows)))
+    figure, axes = figure_of(7.2, 0.9 + 0.5 * max(2, len(rows)))
     places = np.arange(len(rows))
     bound = [row.lut6_worst_case or 0 for row in rows]
-    bars = [axes.barh(places - 0.2, bound, 0.36, color=_OTHER, label=circuit.kind)]
+    bars = [axes.barh(places - 0.2, bound, 0.36, color=OTHER, label=circuit.kind)]
     kept = [(place, area) for place, (_, area) in enumerate(tables) if area]
     if kept:
         heights = [area.lut for _, area in kept]
         label = f"{kept[0][1].kind}, LUTs of any size"
         places_kept = [place + 0.2 for place, _ in kept]
-        bars.append(axes.barh(places_kept, heights, 0.36, color=_OURS, label=label))
+        bars.append(axes.barh(places_kept, heights, 0.36, color=OURS, label=label))
     for bar in bars:
-        axes.bar_label(bar, fmt="{:,.0f}", padding=4, color=_INK, fontsize=8)
+        axes.bar_label(bar, fmt="{:,.0f}", padding=4, color=INK, fontsize=8)
     axes.set_yticks(places, [_plain(name) for name in names])
     axes.invert_yaxis()
     axes.margins(x=0.12)
     axes.grid(visible=False, axis="y")
-    _legend(axes)
-    return _svg(figure)
+    legend(axes)
+    return svg(figure)
 
 
 def accuracy_against_area(
     points: Sequence[Published], ours: tuple[float, int] | None, label: str
 ) -> str:
     """Plot test accuracy against LUTs, logarithmic: published points and ours, (accuracy, LUTs)."""
-    figure, axes = _figure(7.2, 4.2)
+    figure, axes = figure_of(7.2, 4.2)
     axes.set_xscale("log")
     for verified in (True, False):
         some = [point for point in points if point.recalled != verified]
@@ -119,26 +112,26 @@ def accuracy_against_area(
                 [point.lut for point in some],
                 [point.accuracy for point in some],
                 s=28,
-                facecolors=_OTHER if verified else "none",
-                edgecolors=_OTHER,
+                facecolors=OTHER if verified else "none",
+                edgecolors=OTHER,
                 label="published, post-route" + ("" if verified else ", accuracy unverified"),
             )
     if ours is not None:
-        axes.scatter([ours[1]], [ours[0]], s=150, marker="*", color=_OURS, label=label)
-        _label(axes, "ours", 1.08 * ours[1], ours[0], _OURS)
+        axes.scatter([ours[1]], [ours[0]], s=150, marker="*", color=OURS, label=label)
+        _label(axes, "ours", 1.08 * ours[1], ours[0], OURS)
     named = {point.method: point for point in sorted(points, key=lambda point: -point.lut)}
     middle = itertools.cycle(("below", "above"))
     for point in named.values():
         near = [other.lut - point.lut for other in named.values() if _near(point, other)]
         outer = "right" if max(near, default=0) <= 0 else "left"
         side = next(middle) if near and min(near) < 0 < max(near) else outer
-        _label(axes, point.method, point.lut, point.accuracy, _INK, side)
+        _label(axes, point.method, point.lut, point.accuracy, INK, side)
     axes.set_xlabel("LUTs (see the conventions)")
     axes.set_ylabel("test accuracy, %")
     axes.margins(0.1)
     axes.set_xlim(right=axes.get_xlim()[1] * 2)
-    _legend(axes, "above")
-    return _svg(figure)
+    legend(axes, "above")
+    return svg(figure)
 
 
 def _plain(name: str) -> str:
@@ -161,48 +154,3 @@ _SIDES: dict[str, dict[str, Any]] = {
 def _label(axes: "Axes", text: str, x: float, y: float, colour: str, side: str = "right") -> None:
     looks = {"textcoords": "offset points", "fontsize": 7, "color": colour, **_SIDES[side]}
     axes.annotate(text, (x, y), **looks)
-
-
-def _figure(width: float, height: float) -> "tuple[Figure, Axes]":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise LutraError(missing_extra("The HTML report", "matplotlib", "report")) from error
-    figure = Figure(figsize=(width, height), layout="constrained", facecolor="none")
-    axes = figure.add_subplot()
-    axes.set_facecolor("none")
-    axes.grid(color=_FAINT, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(colors=_INK, length=0, labelsize=9)
-    axes.xaxis.label.set_color(_INK)
-    axes.yaxis.label.set_color(_INK)
-    for name, side in axes.spines.items():
-        side.set_visible(name in ("left", "bottom"))
-        side.set_color(_FAINT)
-    return figure, axes
-
-
-def _legend(axes: "Axes", place: Literal["best", "above"] = "best") -> None:
-    handles, labels = axes.get_legend_handles_labels()
-    looks: dict[str, Any] = {"frameon": False, "labelcolor": _INK, "fontsize": 8}
-    if handles and place == "above":
-        looks |= {"loc": "lower left", "bbox_to_anchor": (0, 1), "ncols": 2}
-    if handles:
-        axes.legend(handles, labels, **looks)
-
-
-def _svg(figure: Any) -> str:
-    """Return the figure as an ``<svg>`` element, the same text for the same figure."""
-    import matplotlib as mpl
-
-    content = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": "lutra"}):
-        figure.savefig(content, format="svg", metadata={"Date": None, "Creator": None})
-    text = content.getvalue()
-    text = text[text.index("<svg") :]
-    for colour, variable in _THEME.items():
-        text = text.replace(colour, f"var({variable})")
-    text = re.sub(r"<metadata>.*?</metadata>", "", text, flags=re.DOTALL)
-    used = set(re.findall(r"#(\w+)", text))
-    text = re.sub(r' id="([^"]*)"', lambda found: found[0] if found[1] in used else "", text)
-    return re.sub(r"font: ([\d.]+px) [^;\"]*", r"font-size: \1", text)
