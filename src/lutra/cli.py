@@ -172,8 +172,14 @@ def emit(
 
 
 def report(options: Step) -> None:
-    """Write the HTML report of what has been run."""
-    _show(options, "report")
+    """Write the HTML report of what has been run.
+
+    In place of a recipe, `llvit` recomputes the tables and figures of LL-ViT's paper.
+    """
+    if options.recipe == Path("llvit"):
+        _report_llvit(options.out / "llvit")
+    else:
+        _show(options, "report")
 
 
 def bench(name: Annotated[str, tyro.conf.Positional] = "", json: bool = False) -> None:
@@ -279,6 +285,15 @@ def _show(options: Options, step: str) -> None:
     show(current.result(), console)
     if step == "report":
         console.print(f"report: {current.folder / 'report.html'}")
+
+
+def _report_llvit(folder: Path) -> None:
+    from lutra.report import llvit
+
+    console = Console()
+    llvit.show(console)
+    for path in llvit.write_figures(folder):
+        console.print(f"figure: {path}", soft_wrap=True)
 
 
 def _train(current: "Run", console: Console) -> None:
