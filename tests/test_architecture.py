@@ -56,7 +56,7 @@ def test_no_forbidden_constructs(path: Path) -> None:
 def test_the_hardware_half_imports_without_torch() -> None:
     code = (
         "import sys, lutra.circuit, lutra.passes, lutra.emit, lutra.tools, lutra.verify\n"
-        "import lutra.trees, lutra.vit\n"
+        "import lutra.trees, lutra.vit, lutra.hardware\n"
         "heavy = {'torch', 'matplotlib', 'jinja2', 'pyosys', 'pyslang', 'xgboost'}\n"
         "heavy &= set(sys.modules)\n"
         "assert not heavy, heavy"

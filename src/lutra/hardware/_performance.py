@@ -1,6 +1,7 @@
 """Latency, throughput and energy of a transformer on one accelerator: one design, all figures."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 from lutra.errors import RecipeError
 from lutra.hardware._accelerator import Accelerator
@@ -19,7 +20,7 @@ class Performance:
     layers: int
     accelerator: Accelerator
 
-    def cycles(self, block: str) -> int:
+    def cycles(self, block: Literal["attention", "mixer"]) -> int:
         """Return the cycles of one encoder's ``attention`` or ``mixer``."""
         return sum(stage.cycles for stage in self.stages if stage.block == block)
 
@@ -31,7 +32,7 @@ class Performance:
 
     @property
     def interval(self) -> int:
-        """Cycles from image to image: of attention, or of all turns at one mixer."""
+        """Cycles from image to image, the longer of attention and all turns at one mixer."""
         turns = min(self.accelerator.encoders_per_mixer, self.layers)
         return max(self.cycles("attention"), turns * self.cycles("mixer"))
 
@@ -47,7 +48,7 @@ class Performance:
 
     @property
     def joule(self) -> float:
-        """Energy of all encoders, one image: the stages' alone."""
+        """Energy of all encoders, one image, of the stages alone."""
         return self.layers * self.encoder_joule
 
     @property

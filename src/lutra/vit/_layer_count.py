@@ -41,14 +41,14 @@ class LayerCount:
     encoder: int | None = None
     """Number of the encoder, from 0."""
     weights: int = 0
-    """Of matrices, entries of tables (2**fan_in each), summed values: what published model sizes
-    count."""
+    """What published sizes count, elements of matrices, entries of tables (2**fan_in each) and
+    summed values."""
     parameters: int = 0
-    """Everything that is trained: weights, biases, norms, positions, trained thresholds."""
+    """Everything that is trained, so also biases, norms, positions and trained thresholds."""
     macs: int = 0
     """Multiply-accumulates of matrix products and convolutions, zeros of the border included."""
     additions: int = 0
-    """Outside of these: residual, position, conditional summation with every bit set."""
+    """Those outside, of residuals, positions and conditional sums with every bit set."""
     lookups: int = 0
     """Bits read from tables."""
     comparisons: int = 0
@@ -58,8 +58,9 @@ class LayerCount:
     weight_bits: int = 0
     """Stored bits of `weights`."""
     stored_bits: int = 0
-    """Those and all others: biases and norms 32 each, positions and class token 16, thresholds as
-    many as the activations that they are compared with. Wiring and scales are not counted."""
+    """Those and all others, where biases and norms have 32 each, positions and class token 16,
+    thresholds as many as the activations that they are compared with. Wiring and scales are not
+    counted."""
 
     @property
     def operations(self) -> Operations:

@@ -7,8 +7,8 @@ __all__ = ["PAPER_MIXER", "TEXT_MIXER", "cct_2_3x2", "cct_7_3x1", "cct_7_3x2", "
 PAPER_MIXER = LutMixer(kind="lut", tables=[192, 192], fan_in=6, thresholds=8, embedding_bits=4)
 """LL-ViT's mixer for DeiT-T as its published sizes, parameters and latency have it.
 
-They fix 192 tables in the last layer and 118 to 207 of six inputs in the first; no published
-figure depends on the thresholds.
+They fix 192 tables in the last layer and 119 to 207 of six inputs in the first, 261 if the size was
+cut off; no published figure depends on the thresholds.
 """
 
 TEXT_MIXER = PAPER_MIXER.model_copy(update={"tables": [768, 192]})
