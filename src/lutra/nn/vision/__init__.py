@@ -7,4 +7,12 @@ from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._model import VisionTransformer
 from lutra.nn.vision._piecewise_affine import PiecewiseAffineLinear, piecewise_affine_product
 
-__all__ = []
+__all__ = [
+    "CentroidLinear",
+    "LutChannelMixer",
+    "MlpChannelMixer",
+    "PiecewiseAffineLinear",
+    "VisionTransformer",
+    "freeze",
+    "piecewise_affine_product",
+]
