@@ -15,7 +15,7 @@ ORDER = [
     ["errors", "files", "provenance", "_kernels"],
     ["circuit", "passes", "engine", "emit", "tools", "verify", "vit", "hardware"],
     ["data", "trees"],
-    ["nn", "weightless", "recipe", "train", "estimator"],
+    ["nn", "weightless", "sections", "recipe", "train", "estimator"],
     ["report", "results", "bench", "optimise", "flow", "cli"],
 ]
 RANK = {name: rank for rank, name in enumerate(name for line in ORDER for name in line)}

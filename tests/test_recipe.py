@@ -188,6 +188,22 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
             },
             "teacher needs model.ensemble.training = 'joint'",
         ),
+        (
+            {
+                "model": {"ensemble": {"members": 2, "training": "bagging"}},
+                "mapping": {"method": "random"},
+                "train": {"mix": {"mixup": 0.8}},
+            },
+            "bagging weighs single rows: leave train.mix out",
+        ),
+        (
+            {"train": {"distill": {"weight": 0.5}, "mix": {"cutmix": 1.0}}},
+            "a teacher speaks of whole rows",
+        ),
+        ({"train": {"mix": {"mixup": -1.0}}}, "train.mix.mixup: .*greater than or equal to 0"),
+        ({"train": {"mix": {"cutmx": 1.0}}}, "did you mean 'cutmix'"),
+        ({"train": {"label_smoothing": 1.0}}, "train.label_smoothing: .*less than 1"),
+        ({"train": {"augment": {"rand_magnitude": 10.5}}}, "rand_magnitude: .*equal to 10"),
         ({"model": {"ensemble": {"training": "boosting"}}}, "need 2 or more members"),
         (
             {

@@ -11,7 +11,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from lutra.data import names as data_names
 from lutra.errors import RecipeError
@@ -23,6 +23,7 @@ from lutra.nn.families import (
     Kan,
     NeuraLutAssemble,
 )
+from lutra.sections import AugmentConfig, Fraction, MixConfig, Section
 from lutra.tools import Objective
 from lutra.trees import TreeLut
 from lutra.vit import Cct, Vit
@@ -34,6 +35,7 @@ __all__ = [
     "DistillConfig",
     "HardwareConfig",
     "MappingConfig",
+    "MixConfig",
     "OptimiseConfig",
     "PublishedConfig",
     "Recipe",
@@ -45,14 +47,9 @@ __all__ = [
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6)]
-Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class DataConfig(_Section):
+class DataConfig(Section):
     """What to train on; see `lutra.data.load`."""
 
     name: str = "mnist"
@@ -83,7 +80,7 @@ class DataConfig(_Section):
         return self
 
 
-class MappingConfig(_Section):
+class MappingConfig(Section):
     """How the inputs of mapped levels are chosen."""
 
     method: Literal["learned", "local", "random", "select", "regrow"] = "learned"
@@ -116,32 +113,7 @@ class MappingConfig(_Section):
     """Share of the training after which the wiring is fixed."""
 
 
-class AugmentConfig(_Section):
-    """Random distortion of images before encoding, one draw per sample and step."""
-
-    shift: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    """Greatest shift, pixels."""
-    rotate: Annotated[float, Field(ge=0, le=180)] = 0.0
-    """Greatest rotation, degrees."""
-    scale: Fraction = 0.0
-    """Greatest relative change of size."""
-    crop: Annotated[int, Field(ge=0, le=1000)] = 0
-    """Greatest shift by whole pixels, which blurs nothing."""
-    mirror: bool = False
-    """Exchange left and right, in every second image on average."""
-    elastic: Annotated[float, Field(ge=0, le=1000)] = 0.0
-    """Standard deviation of the elastic displacement, pixels."""
-    elastic_smooth: Annotated[float, Field(gt=0, le=100)] = 4.0
-    """Standard deviation of its Gaussian smoothing, pixels."""
-
-    @property
-    def active(self) -> bool:
-        """Whether anything is distorted."""
-        ranges = self.shift, self.rotate, self.scale, self.elastic, self.crop
-        return self.mirror or max(ranges) > 0
-
-
-class DistillConfig(_Section):
+class DistillConfig(Section):
     """Learning from a dense teacher, which is trained first on the same rows."""
 
     weight: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -152,7 +124,7 @@ class DistillConfig(_Section):
     """Length of the teacher's training."""
 
 
-class TrainConfig(_Section):
+class TrainConfig(Section):
     """The training loop; defaults are the LogicNets lineage's."""
 
     epochs: Epochs = 500
@@ -178,15 +150,18 @@ class TrainConfig(_Section):
     select: Literal["best", "last"] = "best"
     """Checkpoint kept: best on validation, or the last."""
     seed: Annotated[int, Field(ge=0)] = 0
+    label_smoothing: Fraction = 0.0
+    """Share of every target that is spread over all classes."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of products in a vision transformer's training in floating point; the rest is float32."""
     table_rate: Positive = 10.0
     """Learning rate of a vision transformer's tables by that of its other parameters."""
     augment: AugmentConfig = AugmentConfig()
+    mix: MixConfig = MixConfig()
     distill: DistillConfig = DistillConfig()
 
 
-class OptimiseConfig(_Section):
+class OptimiseConfig(Section):
     """What is done to the circuit of a trained model."""
 
     dont_cares: Literal["none", "train"] = "none"
@@ -212,7 +187,7 @@ class OptimiseConfig(_Section):
         return self
 
 
-class HardwareConfig(_Section):
+class HardwareConfig(Section):
     """What the RTL looks like."""
 
     register_every: Annotated[int, Field(ge=0, le=1000)] = 1
@@ -244,7 +219,7 @@ class HardwareConfig(_Section):
         return self
 
 
-class PublishedConfig(_Section):
+class PublishedConfig(Section):
     """The published design that a recipe has the shape of; see `lutra.report.published`."""
 
     dataset: str
@@ -270,7 +245,7 @@ _USED = {
 """What of [train] these have a use for."""
 
 
-class Recipe(_Section):
+class Recipe(Section):
     """Everything that a run needs to know."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
@@ -379,6 +354,10 @@ def _check_network(model: Family, mapping: MappingConfig, train: TrainConfig) ->
         )
     if ensemble.training != "joint" and train.distill.weight:
         raise ValueError("a teacher needs model.ensemble.training = 'joint'")
+    if train.mix.active and train.distill.weight:
+        raise ValueError("a teacher speaks of whole rows: leave train.mix out, or train.distill")
+    if train.mix.active and ensemble.training == "bagging":
+        raise ValueError("bagging weighs single rows: leave train.mix out")
 
 
 def _check_unused(family: str, mapping: MappingConfig, train: TrainConfig, used: set[str]) -> None:

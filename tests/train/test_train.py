@@ -70,6 +70,9 @@ if sys.argv[3] == "select":
     mapping["start"] = "local"
 teacher = {"weight": 0.5 * (sys.argv[3] == "local"), "epochs": 1}
 more = {"distill": teacher, "ema": 0.9, "augment": {"shift": 1.0}}
+if sys.argv[3] == "regrow":
+    more["augment"] |= {"rand_operations": 2, "erase": 0.5}
+    more |= {"mix": {"mixup": 0.8, "cutmix": 1.0}, "label_smoothing": 0.1}
 content = {**TINY, "mapping": mapping, "train": {**TINY["train"], **more}}
 train(parse_recipe(content), small(), 3, Path(sys.argv[1]), progress)
 """

@@ -104,7 +104,7 @@ def progress(*_):
     if seen == stop:
         os.kill(os.getpid(), signal.SIGKILL)
 
-more = {"ema": 0.9, "augment": {"shift": 1.0}}
+more = {"ema": 0.9, "augment": {"shift": 1.0}, "mix": {"mixup": 0.8}, "label_smoothing": 0.1}
 train(recipe(more), small(), 3, Path(sys.argv[1]), progress)
 """
 

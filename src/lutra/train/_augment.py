@@ -1,4 +1,5 @@
-"""Image augmentation before encoding: one warp shifts, turns, scales, mirrors and distorts."""
+"""Image augmentation before encoding: one warp shifts, turns, scales, mirrors and distorts; then
+random operations, and erased boxes."""
 
 import math
 
@@ -7,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from lutra.recipe import AugmentConfig
+from lutra.train._rand_augment import rand_augment
 
 __all__ = ["augment"]
 
@@ -14,12 +16,13 @@ __all__ = ["augment"]
 def augment(
     raw: Tensor, image: tuple[int, int], config: AugmentConfig, generator: torch.Generator
 ) -> Tensor:
-    """Warp every image by its own random map and round back to raw integers.
+    """Distort every image in its own random way.
 
     Parameters
     ----------
     raw
-        Pixels row by row, one colour plane after the other, unsigned. Shape (batch, pixels).
+        Pixels row by row, one colour plane after the other, unsigned; of 8 bits where there are
+        random operations or erased boxes. Shape (batch, pixels).
     image
         (height, width).
     config
@@ -29,14 +32,23 @@ def augment(
 
     Returns
     -------
-    The same shape and dtype; what enters from outside the image is 0.
+    The same shape and dtype; what a warp brings in from outside the image is 0.
     """
+    images = raw.view(len(raw), -1, *image)
     if config.crop:
-        raw = _crop(raw, image, config.crop, generator)
-    if not (config.mirror or max(config.shift, config.rotate, config.scale, config.elastic)):
-        return raw
-    height, width = image
-    batch = len(raw)
+        images = _crop(images, config.crop, generator)
+    if config.warps:
+        images = _warp(images, config, generator)
+    if config.rand_operations:
+        images = rand_augment(images, config.rand_operations, config.rand_magnitude, generator)
+    if config.erase:
+        images = _erase(images, config.erase, generator)
+    return images.reshape(raw.shape)
+
+
+def _warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> Tensor:
+    """Move every image by its own random map and round back to integers."""
+    batch, _, height, width = images.shape
 
     def draw(*shape: int) -> Tensor:
         return torch.rand(batch, *shape, generator=generator) * 2 - 1
@@ -57,20 +69,44 @@ def augment(
         smooth *= config.elastic / smooth.std()
         pixels = torch.tensor([2 / width, 2 / height])
         grid = grid + smooth.permute(0, 2, 3, 1) * pixels
-    images = raw.view(batch, -1, height, width).float()
-    warped = F.grid_sample(images, grid, align_corners=False)
-    return warped.round().to(raw.dtype).view(batch, -1)
+    warped = F.grid_sample(images.float(), grid, align_corners=False)
+    return warped.round().to(images.dtype)
 
 
-def _crop(raw: Tensor, image: tuple[int, int], most: int, generator: torch.Generator) -> Tensor:
+def _erase(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+    """Put noise into one box of some images (Zhong et al., arXiv 1708.04896).
+
+    A box has 2 % to a third of the area, and sides of at most 10 : 3.
+    """
+    rows = (torch.rand(len(images), generator=generator) < share).nonzero()[:, 0]
+    erased = images[rows]
+    area, aspect, down, along = torch.rand(4, len(rows), 1, generator=generator)
+    area = 0.02 + area * (1 / 3 - 0.02)
+    aspect = (0.3 ** (2 * aspect - 1)).sqrt()
+    inside_rows = _inside(images.shape[2], area.sqrt() * aspect, down)
+    inside_columns = _inside(images.shape[3], area.sqrt() / aspect, along)
+    inside = (inside_rows[:, :, None] & inside_columns[:, None, :])[:, None]
+    noise = torch.randint(256, erased.shape, generator=generator, dtype=images.dtype)
+    return images.index_copy(0, rows, torch.where(inside, noise, erased))
+
+
+def _inside(length: int, share: Tensor, place: Tensor) -> Tensor:
+    """Return which of so many lines are in each box. Shape (boxes, length)."""
+    size = (share * length).round().clamp(1, length)
+    start = (place * (length - size + 1)).floor()
+    lines = torch.arange(length)
+    return (lines >= start) & (lines < start + size)
+
+
+def _crop(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
     """Shift every image by whole pixels, at most so many in either direction."""
-    height, width = image
-    padded = F.pad(raw.view(len(raw), -1, height, width), [most] * 4)
-    top, left = torch.randint(2 * most + 1, (2, len(raw), 1), generator=generator)
+    height, width = images.shape[2:]
+    padded = F.pad(images, [most] * 4)
+    top, left = torch.randint(2 * most + 1, (2, len(images), 1), generator=generator)
     rows, columns = top + torch.arange(height), left + torch.arange(width)
-    sample = torch.arange(len(raw))[:, None, None]
+    sample = torch.arange(len(images))[:, None, None]
     found = padded.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None]]
-    return found.permute(0, 3, 1, 2).reshape(raw.shape)
+    return found.permute(0, 3, 1, 2)
 
 
 def _smooth(field: Tensor, sigma: float) -> Tensor:

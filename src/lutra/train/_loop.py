@@ -35,6 +35,7 @@ from lutra.train._checkpoint import (
     unpack_optimizer,
 )
 from lutra.train._members import MemberLoss
+from lutra.train._mix import mix
 from lutra.train._random import generator
 from lutra.train._rewire import Rewiring
 from lutra.train._schedule import learning_rate
@@ -170,16 +171,17 @@ def fit(
             rate = learning_rate(config, step, steps, phase.epochs)
             rows = order[phase.step * batch : (phase.step + 1) * batch]
             xb = _distort(x.index_select(0, rows), data, config, phase)
+            xb, targets = _mix(xb, y[rows], data, config, phase)
             noise = _noise(config, phase)
             if phase.rewiring is not None:
                 phase.rewiring.prepare(step, phase.epochs * steps)
             if phase.member_loss is not None and not isinstance(model, Teacher):
                 parts = model.by_member(xb, noise)
-                logits, loss = parts.sum(0), phase.member_loss(parts, y[rows], rows)
+                logits, loss = parts.sum(0), phase.member_loss(parts, targets, rows)
             else:
                 with _mixed_precision(model, config):
                     logits = model(xb, noise)
-                loss = _loss(logits, y, rows, config, phase)
+                loss = _loss(logits, targets, rows, config, phase)
             _update(loss, optimizer, rate)
             if not isinstance(model, Teacher):
                 model.constrain()
@@ -191,7 +193,8 @@ def fit(
                 window = max(1, step + 1 - settled)
                 _average(average, model, min(config.ema, 1 - 1 / window))
             phase.sums[0] += _finite(loss, phase)
-            phase.sums[1] += int((logits.argmax(dim=1) == y[rows]).sum())
+            labels = targets.argmax(dim=1) if targets.is_floating_point() else targets
+            phase.sums[1] += int((logits.argmax(dim=1) == labels).sum())
             phase.step += 1
             phase.seconds = before + time.monotonic() - started
             if progress is not None:
@@ -232,6 +235,17 @@ def _mixed_precision(model: Trainee, config: TrainConfig) -> AbstractContextMana
     return nullcontext()
 
 
+def _mix(
+    x: Tensor, labels: Tensor, data: Dataset, config: TrainConfig, phase: Phase
+) -> tuple[Tensor, Tensor]:
+    """Return the features, and the targets: labels where nothing is mixed or smoothed."""
+    if not (config.mix.active or config.label_smoothing):
+        return x, labels
+    draw = generator(phase.seed, "mix", phase.epoch, phase.step)
+    smoothing, classes = config.label_smoothing, len(data.classes)
+    return mix(x, labels, classes, config.mix, smoothing, data.image, draw)
+
+
 def _noise(config: TrainConfig, phase: Phase) -> Any:
     """Return what the model's forward pass takes as noise."""
     if phase.drop_path:
@@ -269,9 +283,11 @@ def _write_log(phase: Phase) -> None:
     write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
 
 
-def _loss(logits: Tensor, y: Tensor, rows: Tensor, config: TrainConfig, phase: Phase) -> Tensor:
+def _loss(
+    logits: Tensor, targets: Tensor, rows: Tensor, config: TrainConfig, phase: Phase
+) -> Tensor:
     """Return cross-entropy, mixed with the teacher's (Hinton et al., arXiv 1503.02531)."""
-    loss = F.cross_entropy(logits, y[rows])
+    loss = F.cross_entropy(logits, targets)
     if phase.targets is not None:
         weight, heat = config.distill.weight, config.distill.temperature
         soft = F.softmax(phase.targets[rows] / heat, dim=1)

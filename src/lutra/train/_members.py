@@ -11,8 +11,8 @@ from torch import Tensor
 __all__ = ["MemberLoss", "bagging", "boosting", "separate"]
 
 MemberLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""Maps the members' shares of the logits (members, batch, classes), the labels and the rows'
-numbers in the train part to a loss."""
+"""Maps the members' shares of the logits (members, batch, classes), the labels, or soft targets
+(batch, classes), and the rows' numbers in the train part to a loss."""
 
 
 def bagging(members: int, rows: int, generator: torch.Generator) -> MemberLoss:

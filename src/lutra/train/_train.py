@@ -152,11 +152,23 @@ def check_parts(recipe: Recipe, data: Dataset) -> None:
     """Raise ValueError where the data cannot be trained on as the recipe says."""
     if recipe.train.augment.active and data.image is None:
         raise ValueError("train.augment distorts images; these are none")
+    if recipe.train.mix.cutmix and data.image is None:
+        raise ValueError("train.mix.cutmix cuts images; these are none")
+    if recipe.train.augment.paints and not _has_bytes(data):
+        raise ValueError(
+            "train.augment.rand_operations and erase are for images of one plane or three, of "
+            f"8 bits; these have {data.train.x.shape[1]} features of {data.width} bits"
+        )
     if recipe.train.select == "best" and not len(data.validation):
         raise ValueError(
             "the checkpoint is chosen on validation, but the validation part is empty: "
             "set data.validation above 0, or train.select = 'last'"
         )
+
+
+def _has_bytes(data: Dataset) -> bool:
+    shape = data.image_shape
+    return shape is not None and shape[0] in (1, 3) and data.width == 8 and not data.signed
 
 
 def _with_gradients(model: LutModel, recipe: Recipe) -> LutModel:
