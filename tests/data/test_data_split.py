@@ -139,3 +139,16 @@ def test_clip_leaves_out_the_tails():
     form = choose_format([x], 8, clip=0.01)
     assert 0.9 < form.scale[0] * 255 < 1
     assert to_raw(x, form)[-1, 0] == 255
+
+
+@given(
+    arrays(np.uint8, (5, 3)), arrays(np.uint8, (4, 3)), st.integers(0, 7), st.sampled_from([3, 8])
+)
+def test_bytes_take_the_words_of_the_same_numbers(train, test, dark, width):
+    train = train >> dark  # so that other parts may exceed it
+    form = choose_format([train, test], width)
+    for part in (train, test):
+        words = to_raw(part, form)
+        same = to_raw(part.astype(np.int64), form)
+        assert words.dtype == same.dtype
+        assert np.array_equal(words, same)
