@@ -5,17 +5,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lutra.data._images import check_labels, pixel_names, planes, read_rgb
 from lutra.data._npz import array, read_arrays
 from lutra.data._request import Request, is_file
 from lutra.data._table import Rows, Table
-from lutra.errors import DataError, missing_extra
+from lutra.errors import DataError
 
-__all__ = ["load_cifar10"]
+__all__ = ["SIDE", "load_cifar10", "read_binary"]
 
 _CLASSES = (
     "airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck",
 )  # fmt: skip
-_SIDE, _PIXELS = 32, 32 * 32
+SIDE = 32
+"""Pixels per row and column."""
 _BATCHES = [f"data_batch_{number}.bin" for number in range(1, 6)]
 _SHEETS = [f"cifar10_{number}.webp" for number in range(6)]
 _ACROSS = 100
@@ -29,8 +31,8 @@ def load_cifar10(request: Request) -> Table:
     """
     folder = request.folder / "cifar10" if request.folder is not None else None
     if folder is not None and is_file(folder / _BATCHES[0]):
-        train = [_binary(folder / name) for name in _BATCHES]
-        test = _binary(folder / "test_batch.bin")
+        train = [read_binary(folder / name, len(_CLASSES)) for name in _BATCHES]
+        test = read_binary(folder / "test_batch.bin", len(_CLASSES))
     elif folder is not None and is_file(folder / _SHEETS[0]):
         train, test = _from_sheets(folder)
     else:
@@ -40,36 +42,30 @@ def load_cifar10(request: Request) -> Table:
             f"{_BATCHES[0]} to test_batch.bin, into cifar10/ of a folder named by LUTRA_DATA."
         )
     joined = Rows(*(np.concatenate(parts) for parts in zip(*train, strict=True)))
-    names = tuple(
-        f"{plane}r{row}c{column}"
-        for plane in ("red", "green", "blue")
-        for row in range(_SIDE)
-        for column in range(_SIDE)
-    )
     return Table(
         "cifar10",
         joined,
         None,
         test,
         _CLASSES,
-        names,
-        image=(_SIDE, _SIDE),
+        pixel_names(SIDE),
+        image=(SIDE, SIDE),
         scale=1 / 255,
         source=str(folder),
     )
 
 
-def _binary(path: Path) -> Rows:
-    """Return rows of a label and 3,072 pixels, a byte each."""
+def read_binary(path: Path, classes: int, skip: int = 0) -> Rows:
+    """Read images of a label and 3,072 pixels, a byte each, behind bytes to ``skip``."""
     try:
         content = np.fromfile(path, np.uint8)
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error})") from error
-    size = 1 + 3 * _PIXELS
+    size = skip + 1 + 3 * SIDE**2
     if not content.size or content.size % size:
         raise DataError(f"{path}: {content.size} bytes are not images of {size} bytes each")
     rows = content.reshape(-1, size)
-    return Rows(rows[:, 1:], _labels(path, rows[:, 0]))
+    return Rows(rows[:, skip + 1 :], check_labels(path, rows[:, skip], classes))
 
 
 def _from_sheets(folder: Path) -> tuple[list[Rows], Rows]:
@@ -82,29 +78,12 @@ def _from_sheets(folder: Path) -> tuple[list[Rows], Rows]:
     images = [_sheet(folder / name) for name in _SHEETS]
     if len(labels) != sum(map(len, images)):
         raise DataError(f"{path}: {len(labels)} labels of {sum(map(len, images))} images")
-    given = np.split(_labels(path, labels), len(_SHEETS))
+    given = np.split(check_labels(path, labels, len(_CLASSES)), len(_SHEETS))
     rows = [Rows(x, y) for x, y in zip(images, given, strict=True)]
     return rows[:-1], rows[-1]
 
 
 def _sheet(path: Path) -> NDArray[np.uint8]:
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise DataError(missing_extra(f"{path}", "pillow", "data")) from error
-    try:
-        with Image.open(path) as image:
-            pixels = np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path}: not a readable image ({error})") from error
-    side = _ACROSS * _SIDE
-    if pixels.shape != (side, side, 3):
-        raise DataError(f"{path}: {pixels.shape[:2]} pixels; a sheet has {side} x {side}")
-    tiles = pixels.reshape(_ACROSS, _SIDE, _ACROSS, _SIDE, 3).transpose(0, 2, 4, 1, 3)
-    return tiles.reshape(-1, 3 * _PIXELS)
-
-
-def _labels(path: Path, labels: NDArray) -> NDArray[np.int64]:
-    if labels.size and not (labels.min() >= 0 and labels.max() < len(_CLASSES)):
-        raise DataError(f"{path}: a label is not between 0 and {len(_CLASSES) - 1}")
-    return labels.astype(np.int64)
+    pixels = read_rgb(path, _ACROSS * SIDE)
+    tiles = pixels.reshape(_ACROSS, SIDE, _ACROSS, SIDE, 3).transpose(0, 2, 1, 3, 4)
+    return planes(tiles.reshape(-1, SIDE, SIDE, 3))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lutra.data._cifar10 import load_cifar10
+from lutra.data._cifar100 import load_cifar100
 from lutra.data._csv import load_csv
 from lutra.data._dataset import Dataset
 from lutra.data._jsc import load_jsc_cernbox, load_jsc_openml, load_jsc_pythia
@@ -21,6 +22,7 @@ __all__ = ["LOADERS", "load", "names"]
 LOADERS: dict[str, Callable[[Request], Table]] = {
     "mnist": load_mnist,
     "cifar10": load_cifar10,
+    "cifar100": load_cifar100,
     "jsc-pythia": load_jsc_pythia,
     "jsc-openml": load_jsc_openml,
     "jsc-cernbox": load_jsc_cernbox,

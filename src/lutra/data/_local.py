@@ -11,7 +11,7 @@ from lutra.data._request import Request, is_file
 from lutra.data._table import check_numbers
 from lutra.errors import DataError, missing_extra
 
-__all__ = ["Columns", "hdf5", "local_file", "numbers", "read_parquet", "require"]
+__all__ = ["Columns", "hdf5", "local_file", "numbers", "read_lines", "read_parquet", "require"]
 
 Columns = dict[str, NDArray]
 
@@ -37,6 +37,14 @@ def local_file(request: Request, names: Sequence[str], home: str) -> Path:
             return path
     searched = ", ".join(map(str, paths))
     raise DataError(f"data set {request.name!r} was not found; searched: {searched}; {home}")
+
+
+def read_lines(path: Path) -> list[str]:
+    """Return a text file's lines, without those that are empty."""
+    try:
+        return [line for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: not a readable text file ({error})") from error
 
 
 def read_parquet(path: Path, wanted: Sequence[str] | None = None) -> Columns:
