@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 DATASETS = {
     "mnist": "MNIST",
     "cifar10": "CIFAR-10",
+    "tiny-imagenet-32": "Tiny-ImageNet at 32 x 32 pixels (no published figure compares)",
     "nid": "NID (one partition of UNSW-NB15, no published figure compares)",
     "jsc-pythia": "JSC-Pythia (simulated jets, no published figure compares)",
 }

@@ -24,7 +24,12 @@ if "LUTRA_DATA" not in os.environ and BESIDE.is_dir():
     os.environ["LUTRA_DATA"] = str(BESIDE)  # a data folder beside the project, where there is one
 
 
-LOCAL = {"cifar10": "cifar10", "jsc-pythia": "jsc_pythia", "nid": "nid_unsw_nb15"}
+LOCAL = {
+    "cifar10": "cifar10",
+    "jsc-pythia": "jsc_pythia",
+    "nid": "nid_unsw_nb15",
+    "tiny-imagenet-32": "tiny_imagenet32",
+}
 """Sets that Lutra does not fetch, and their folders."""
 
 

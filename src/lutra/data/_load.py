@@ -15,6 +15,7 @@ from lutra.data._npz import load_npz
 from lutra.data._request import Progress, Request
 from lutra.data._table import Table, finish
 from lutra.data._tabular import load_adult, load_monk, load_nid, load_nid_593
+from lutra.data._tiny_imagenet import load_tiny_imagenet, load_tiny_imagenet_32
 from lutra.errors import DataError
 
 __all__ = ["LOADERS", "load", "names"]
@@ -23,6 +24,8 @@ LOADERS: dict[str, Callable[[Request], Table]] = {
     "mnist": load_mnist,
     "cifar10": load_cifar10,
     "cifar100": load_cifar100,
+    "tiny-imagenet": load_tiny_imagenet,
+    "tiny-imagenet-32": load_tiny_imagenet_32,
     "jsc-pythia": load_jsc_pythia,
     "jsc-openml": load_jsc_openml,
     "jsc-cernbox": load_jsc_cernbox,

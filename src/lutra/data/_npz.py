@@ -11,7 +11,7 @@ from lutra.data._request import Request, is_file
 from lutra.data._table import Rows, Table, check_numbers, class_indices, hold_out
 from lutra.errors import DataError
 
-__all__ = ["array", "load_npz", "own_path", "read_arrays"]
+__all__ = ["Arrays", "array", "load_npz", "own_path", "read_arrays"]
 
 Arrays = dict[str, NDArray]
 

@@ -11,6 +11,16 @@ from lutra.report._results import RunResult
 
 __all__ = ["render_html", "write_html"]
 
+_IMAGES = {
+    "mnist",
+    "fashion-mnist",
+    "cifar10",
+    "cifar100",
+    "tiny-imagenet",
+    "tiny-imagenet-32",
+}
+"""Data sets whose rows are called images."""
+
 
 class Row(NamedTuple):
     """One line of the comparison; ``figure`` says what kind of figure the area is."""
@@ -63,7 +73,7 @@ def render_html(result: RunResult) -> str:
         figures=figures,
         comparison=_comparison(result),
         conventions=CONVENTIONS,
-        rows="images" if result.dataset in ("mnist", "fashion-mnist", "cifar10") else "rows",
+        rows="images" if result.dataset in _IMAGES else "rows",
     )
 
 
