@@ -12,10 +12,10 @@ SOURCE = Path(__file__).parents[1] / "src" / "lutra"
 
 # A room may import from those before it.
 ORDER = [
-    ["errors", "files", "provenance", "_kernels"],
+    ["errors", "files", "sections", "provenance", "_kernels"],
     ["circuit", "passes", "engine", "emit", "tools", "verify", "vit", "hardware"],
     ["data", "trees"],
-    ["nn", "weightless", "sections", "recipe", "train", "estimator"],
+    ["nn", "weightless", "recipe", "train", "estimator"],
     ["report", "results", "bench", "optimise", "flow", "cli"],
 ]
 RANK = {name: rank for rank, name in enumerate(name for line in ORDER for name in line)}

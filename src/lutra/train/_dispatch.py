@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from lutra.data import Dataset
+from lutra.nn.vision import VisionTransformer
 from lutra.recipe import Recipe
 from lutra.train._forest import check_forest, restore_forest, train_forest
 from lutra.train._loop import Progress
@@ -36,7 +37,7 @@ def check(recipe: Recipe, data: Dataset, seed: int) -> None:
 
 def train(
     recipe: Recipe, data: Dataset, seed: int, folder: Path, progress: Progress | None = None
-) -> Trained:
+) -> Trained | VisionTransformer:
     """Train a recipe; where ``folder`` holds an interrupted training of a network, go on there.
 
     The folder then holds ``train.best.safetensors`` (see `restore`) and logs in JSONL. A finished
@@ -59,7 +60,7 @@ def train(
     return train_network(recipe, data, seed, folder, progress)
 
 
-def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> Trained:
+def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> Trained | VisionTransformer:
     """Return the model that `train` left in ``folder``, in evaluation mode."""
     if isinstance(recipe.model, TreeLut):
         return restore_forest(recipe, recipe.model, data, seed, folder)

@@ -39,7 +39,7 @@ from lutra.train._mix import mix
 from lutra.train._random import generator
 from lutra.train._rewire import Rewiring
 from lutra.train._schedule import learning_rate
-from lutra.train._trained import Trained
+from lutra.train._trained import Scored
 from lutra.weightless import UleenModel
 
 __all__ = ["Phase", "Progress", "accuracy", "fit"]
@@ -126,7 +126,7 @@ class Phase:
         return self.folder / f"{self.name}.jsonl"
 
 
-def accuracy(model: Trained | Teacher, x: Tensor, y: Tensor) -> float:
+def accuracy(model: Scored | Teacher, x: Tensor, y: Tensor) -> float:
     """Return the share of rows, in per cent, whose greatest output code is at the label."""
     return 100 * (model.codes(x).argmax(dim=1) == y).double().mean().item()
 
@@ -175,7 +175,7 @@ def fit(
             noise = _noise(config, phase)
             if phase.rewiring is not None:
                 phase.rewiring.prepare(step, phase.epochs * steps)
-            if phase.member_loss is not None and not isinstance(model, Teacher):
+            if phase.member_loss is not None and isinstance(model, LutModel | UleenModel):
                 parts = model.by_member(xb, noise)
                 logits, loss = parts.sum(0), phase.member_loss(parts, targets, rows)
             else:

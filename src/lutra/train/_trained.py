@@ -1,4 +1,4 @@
-"""What every training leaves: something that scores rows and lowers to a circuit."""
+"""What every training leaves: something that scores rows, and most often lowers to a circuit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from torch import Tensor
 
 from lutra.circuit import Circuit
 
-__all__ = ["NumpyModel", "Trained"]
+__all__ = ["NumpyModel", "Scored", "Trained"]
 
 
-class Trained(Protocol):
-    """A trained model; `lutra.nn.LutModel` is one."""
+class Scored(Protocol):
+    """A model that scores rows; `lutra.nn.vision.VisionTransformer` is one."""
 
     @property
     def estimated_lut6(self) -> int | None:
@@ -28,8 +28,12 @@ class Trained(Protocol):
         ...
 
     def codes(self, raw: Tensor) -> Tensor:
-        """Return the integer scores of raw features: (samples, classes), int64."""
+        """Return the scores of raw features: (samples, classes), int64 where they are whole."""
         ...
+
+
+class Trained(Scored, Protocol):
+    """A trained model that lowers to a circuit; `lutra.nn.LutModel` is one."""
 
     def lower(
         self, name: str, classes: Sequence[str] = (), features: Sequence[str] = ()

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
+
+from lutra.sections import Section
 
 __all__ = ["Cct", "LutMixer", "MlpMixer", "Precision", "Transformer", "Vit"]
 
@@ -10,11 +12,7 @@ Bits = Annotated[int, Field(ge=1, le=8)]
 Size = Annotated[int, Field(ge=1, le=1 << 14)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-
-
-class MlpMixer(_Section):
+class MlpMixer(Section):
     """``W2 gelu(W1 x + b1) + b2``, applied to every token."""
 
     kind: Literal["mlp"]
@@ -22,7 +20,7 @@ class MlpMixer(_Section):
     """Hidden width by token width."""
 
 
-class LutMixer(_Section):
+class LutMixer(Section):
     """LL-ViT's channel mixer: thermometers, layers of tables, conditional summation."""
 
     kind: Literal["lut"]
@@ -30,7 +28,7 @@ class LutMixer(_Section):
     """Per channel, T."""
     learn_thresholds: bool = True
     """Train them; else they stay where a standard normal distribution puts them."""
-    tables: Annotated[list[Size], Field(min_length=1, max_length=8)] = [192, 192]
+    tables: Annotated[list[Size], Field(min_length=1, max_length=8)]
     """Tables of each layer; the last layer's are summed up."""
     fan_in: Annotated[int, Field(ge=2, le=8)] = 6
     """Inputs per table."""
@@ -43,7 +41,7 @@ class LutMixer(_Section):
 Mixer = Annotated[MlpMixer | LutMixer, Field(discriminator="kind")]
 
 
-class Precision(_Section):
+class Precision(Section):
     """Bits of the integer model; 1 is a sign."""
 
     weights: Bits = 8
@@ -51,7 +49,7 @@ class Precision(_Section):
     """Between operations; the residual stream has 16 bits, scores and norms are whole."""
 
 
-class Transformer(_Section):
+class Transformer(Section):
     """What all backbones share: pre-norm encoders on tokens of ``dim`` channels."""
 
     layers: Annotated[int, Field(ge=1, le=64)]
