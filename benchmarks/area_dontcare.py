@@ -1,7 +1,7 @@
 """Trained networks in LUTs: as written, compressed, mapped; exactly, and with don't-cares.
 
     lutra bench area-dontcare            # writes benchmarks/results/area-dontcare.json
-    python benchmarks/area_dontcare.py neuralut-jsc-2l ...     # these alone; the others' rows stay
+    python -P benchmarks/area_dontcare.py neuralut-jsc-2l ...  # these alone; the others' rows stay
 
 Every form of a network goes through the same Yosys: `plain`, tables as indexed constants and sums
 and comparisons as operators, as generators write them; `written`, as this Verilog writer has them;
@@ -132,6 +132,7 @@ def _measure(name: str, part: str) -> dict[str, Any]:
 
 def _area(circuit: Circuit, part: str, style: Style, data: Dataset) -> dict[str, Any]:
     """Count a part of a circuit; hold its netlist against it."""
+    circuit = without_unread(circuit)  # a core takes the encoded words that it reads
     own = split(circuit).core if part == "core" else without_argmax(circuit)
     assert own is not None
     with tempfile.TemporaryDirectory() as folder:
