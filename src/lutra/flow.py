@@ -6,6 +6,7 @@ A run folder holds ``train.*`` (see `lutra.train`), ``circuit.safetensors``, ``r
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from lutra.emit import CForm, CSource, emit_c, emit_testbench
 from lutra.engine import Program
 from lutra.errors import CheckpointError, CircuitError, RecipeError, VerifyError
 from lutra.files import exclusive
+from lutra.nn.vision import VisionTransformer, freeze
 from lutra.optimise import Say, optimise
 from lutra.passes import encoder_words, pipeline
 from lutra.provenance import commit, cpu, packages
@@ -45,10 +47,13 @@ from lutra.tools import find_verilator, find_yosys, synthesise_parts
 from lutra.train import Progress, Trained, check, restore
 from lutra.train import train as train_model
 from lutra.verify import first_difference, verify_rtl
+from lutra.vit import Cct, Vit, load_integer, save_integer
 
 __all__ = ["Run", "open_run"]
 
 _TESTBENCH_VECTORS = 100
+_ROWS = 512
+"""Of the test part, after which a vision transformer's compilation says how far it is."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,11 @@ class Run:
     def circuit_path(self) -> Path:
         """The compiled circuit."""
         return self.folder / "circuit.safetensors"
+
+    @property
+    def integer_path(self) -> Path:
+        """The compiled vision transformer."""
+        return self.folder / "integer.safetensors"
 
     @property
     def result_path(self) -> Path:
@@ -99,11 +109,20 @@ class Run:
         self._record(train=training)
 
     def lower(self) -> Circuit:
-        """Return the circuit of the trained model, every table as trained."""
+        """Return the circuit of the trained model, every table as trained.
+
+        Raises
+        ------
+        CircuitError
+            A vision transformer has none.
+        """
         return self._model().lower(self.recipe.name, self.data.classes, self.data.features)
 
-    def compile(self, say: Say = lambda _: None) -> Circuit:
+    def compile(self, say: Say = lambda _: None) -> None:
         """Lower the trained model to a circuit; prove model == circuit == engine on the test part.
+
+        A vision transformer becomes an integer model, `lutra.vit.IntegerTransformer`, which is
+        proven equal to it likewise.
 
         Parameters
         ----------
@@ -119,6 +138,8 @@ class Run:
         """
         started = time.monotonic()
         model, data = self._model(), self.data
+        if isinstance(model, VisionTransformer):
+            return self._freeze(model, say)
         circuit = model.lower(self.recipe.name, data.classes, data.features)
         codes = model.codes(torch.from_numpy(data.test.x)).numpy()
         scores = evaluate(circuit, data.test.x)["scores"]
@@ -126,7 +147,7 @@ class Run:
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: model and circuit differ: {difference}")
         hardware, cares = self.recipe.hardware, self.recipe.optimise.dont_cares
-        exact = self._accuracy(circuit) if cares == "train" else None
+        exact = self._circuit_accuracy(circuit) if cares == "train" else None
         circuit = pipeline(
             circuit, hardware.register_every, hardware.register_encoder, hardware.register_sums
         )
@@ -139,7 +160,7 @@ class Run:
         before = self.circuit_path.read_bytes() if self.circuit_path.exists() else None
         save(circuit, self.circuit_path)
         parts = {
-            "accuracy": self._accuracy(circuit),
+            "accuracy": self._circuit_accuracy(circuit),
             "exact_accuracy": exact,
             "circuit": circuit_figures(circuit),
             "compiled_from": self.recipe.circuit_digest,
@@ -160,15 +181,47 @@ class Run:
             )
             parts["synthesis"] = None
         self._record(**parts)
-        return circuit
 
-    def _accuracy(self, circuit: Circuit) -> Accuracy:
-        data, classes = self.data, len(self.data.classes)
-
-        predictions = Program(circuit, ["class"])
+    def _freeze(self, model: VisionTransformer, say: Say) -> None:
+        """Write the integer model; prove model == integer model, read back, on the test part."""
+        started, data = time.monotonic(), self.data
+        save_integer(freeze(model), self.integer_path)
+        integer = load_integer(self.integer_path)
+        pixels = model.resized(torch.from_numpy(data.test.x))
+        found: list[NDArray[np.int64]] = []
+        for rows in pixels.split(_ROWS):
+            say(f"integer model == trained model on test row {len(found) * _ROWS:,}")
+            found.append(integer.scores(rows.numpy()))
+        scores = np.concatenate(found)
+        codes = model.codes(torch.from_numpy(data.test.x)).numpy()
+        difference = first_difference({"scores": codes}, {"scores": scores})
+        if difference is not None:
+            raise VerifyError(f"{self.recipe.name}: model and integers differ: {difference}")
 
         def predict(part: Split) -> NDArray[np.int64]:
-            return predictions.run(part.x)["class"][:, 0]
+            given = scores if part is data.test else model.codes(torch.from_numpy(part.x)).numpy()
+            return given.argmax(1)
+
+        self._record(
+            accuracy=self._accuracy(predict),
+            compiled_from=self.recipe.circuit_digest,
+            verify=Verification(
+                samples=len(data.test),
+                torch_equals_circuit=True,
+                rtl_mismatches=None,
+                simulator=None,
+                seconds=time.monotonic() - started,
+                latency_cycles=None,
+                register_every=None,
+            ),
+        )
+
+    def _circuit_accuracy(self, circuit: Circuit) -> Accuracy:
+        predictions = Program(circuit, ["class"])
+        return self._accuracy(lambda part: predictions.run(part.x)["class"][:, 0])
+
+    def _accuracy(self, predict: Callable[[Split], NDArray[np.int64]]) -> Accuracy:
+        data, classes = self.data, len(self.data.classes)
 
         def share(part: Split) -> float:
             return _share(predict(part) == part.y)
@@ -251,6 +304,8 @@ class Run:
 
     def pending(self) -> tuple[str, ...]:
         """Return the steps after `compile` that still have to run for this circuit."""
+        if isinstance(self.recipe.model, Vit | Cct):
+            return ("report",)
         found = self.result()
         exact = found.verify is not None and found.verify.exact
         done = {"verify": exact, "synthesise": found.synthesis is not None, "report": False}
@@ -267,6 +322,11 @@ class Run:
         return restore(self.recipe, self.data, self.seed, self.folder)
 
     def _circuit(self) -> Circuit:
+        if isinstance(self.recipe.model, Vit | Cct):
+            raise CircuitError(
+                f"{self.recipe.name}: a vision transformer has no circuit, so that this step does "
+                f"not apply; `lutra compile` writes {self.integer_path.name}"
+            )
         if not self.circuit_path.exists():
             raise CircuitError(f"{self.circuit_path}: no circuit; run `lutra compile` first")
         if self._load().compiled_from != self.recipe.circuit_digest:

@@ -263,6 +263,8 @@ class Recipe(Section):
         if isinstance(self.model, _OTHERS):
             used = _USED[type(self.model)]
             _check_unused(self.model.family, self.mapping, self.train, used)
+            if isinstance(self.model, Vit | Cct) and self.optimise != OptimiseConfig():
+                raise ValueError(f"{self.model.family} has no use for [optimise]: leave it out")
         else:
             _check_network(self.model, self.mapping, self.train)
         if not (self.optimise.prove or self.optimises):

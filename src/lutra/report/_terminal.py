@@ -77,7 +77,8 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
     if verify is None:
         yield "bit for bit", missing
     else:
-        yield "torch = circuit", _verdict(verify.torch_equals_circuit, verify.samples)
+        reference = "circuit" if circuit else "integer model"
+        yield f"torch = {reference}", _verdict(verify.torch_equals_circuit, verify.samples)
         yield "circuit = engine", _verdict(verify.engine_equals_circuit, verify.samples)
         agree = None if verify.rtl_mismatches is None else not verify.rtl_mismatches
         yield "circuit = RTL", _verdict(agree, verify.samples)

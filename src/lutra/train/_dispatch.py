@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from lutra.data import Dataset
-from lutra.nn.vision import VisionTransformer
 from lutra.recipe import Recipe
 from lutra.train._forest import check_forest, restore_forest, train_forest
 from lutra.train._loop import Progress
@@ -37,7 +36,7 @@ def check(recipe: Recipe, data: Dataset, seed: int) -> None:
 
 def train(
     recipe: Recipe, data: Dataset, seed: int, folder: Path, progress: Progress | None = None
-) -> Trained | VisionTransformer:
+) -> Trained:
     """Train a recipe; where ``folder`` holds an interrupted training of a network, go on there.
 
     The folder then holds ``train.best.safetensors`` (see `restore`) and logs in JSONL. A finished
@@ -60,7 +59,7 @@ def train(
     return train_network(recipe, data, seed, folder, progress)
 
 
-def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> Trained | VisionTransformer:
+def restore(recipe: Recipe, data: Dataset, seed: int, folder: Path) -> Trained:
     """Return the model that `train` left in ``folder``, in evaluation mode."""
     if isinstance(recipe.model, TreeLut):
         return restore_forest(recipe, recipe.model, data, seed, folder)

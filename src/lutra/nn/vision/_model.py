@@ -1,10 +1,13 @@
 """Vision transformers that train in floating point, then in the very integers of the hardware."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lutra.circuit import Circuit
+from lutra.errors import CircuitError
 from lutra.nn.functions import TableFunction
 from lutra.nn.vision._attention import Attention
 from lutra.nn.vision._linear import Linear
@@ -12,7 +15,7 @@ from lutra.nn.vision._lut_mixer import LutChannelMixer
 from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._nonlinear import Shiftmax
 from lutra.nn.vision._norm import LayerNorm
-from lutra.nn.vision._tokenizer import ConvTokenizer, PatchTokenizer, resized
+from lutra.nn.vision._tokenizer import ConvTokenizer, PatchTokenizer
 from lutra.nn.vision._values import Range, Requantise, Values, straight
 from lutra.vit import PIXEL_ZERO, STREAM_BITS, Cct, LutMixer, Vit
 
@@ -160,7 +163,7 @@ class VisionTransformer(nn.Module):
         """Return the class scores."""
         pixels = raw.view(-1, *self.shape).to(self.norm.gain.dtype)
         if self.config.resize:
-            pixels = resized(pixels, self.config.resize)
+            pixels = _resized(pixels, self.config.resize)
         x = pixels - PIXEL_ZERO
         pixel = torch.tensor(PIXEL, dtype=torch.float64, device=x.device)
         values = Values(x, pixel) if self.quantised else Values(x * PIXEL)
@@ -200,6 +203,24 @@ class VisionTransformer(nn.Module):
             self.train(training)
         scores = torch.cat(parts).cpu()
         return scores.long() if self.quantised else scores
+
+    def lower(
+        self, name: str, classes: Sequence[str] = (), features: Sequence[str] = ()
+    ) -> Circuit:
+        """Raise CircuitError: a transformer is not a circuit of bits, see `freeze`."""
+        del classes, features
+        raise CircuitError(
+            f"{name}: a vision transformer has no circuit; `lutra compile` writes it as whole "
+            "numbers, integer.safetensors"
+        )
+
+    def resized(self, raw: Tensor) -> Tensor:
+        """Return raw pixels (samples, pixels) at the size that the integer model reads."""
+        side = self.config.resize
+        if not side:
+            return raw
+        images = _resized(raw.view(-1, *self.shape).float(), side)
+        return images.clamp(0, 255).to(torch.uint8).flatten(1)
 
     @torch.no_grad()
     def constrain(self) -> None:
@@ -264,6 +285,11 @@ def whole_positions(positions: Tensor, scale: Tensor) -> Tensor:
     """Return positions in whole units of the residual stream, with gradient."""
     units = positions / scale.to(positions)
     return straight((positions.detach().double() / scale).round().to(units), units)
+
+
+def _resized(pixels: Tensor, side: int) -> Tensor:
+    """Return images (batch, planes, height, width) at ``side`` pixels: bilinear, whole."""
+    return F.interpolate(pixels, (side, side), mode="bilinear").round()
 
 
 def _positions(tokens: int, dim: int, generator: torch.Generator | None) -> Tensor:

@@ -4,7 +4,7 @@ import math
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import nn
 
 from lutra.nn.vision._linear import Linear
 from lutra.nn.vision._values import Requantise, Values
@@ -102,8 +102,3 @@ def _channels_last(values: Values) -> Values:
 
 def _channels_first(values: Values) -> Values:
     return Values(values.x.movedim(-1, 1), values.scale)
-
-
-def resized(pixels: Tensor, side: int) -> Tensor:
-    """Return images (batch, planes, height, width) at ``side`` pixels, bilinear, rounded."""
-    return F.interpolate(pixels, (side, side), mode="bilinear", antialias=False).round()
