@@ -6,5 +6,17 @@ from lutra.train._dispatch import check, restore, train
 from lutra.train._loop import Progress, accuracy
 from lutra.train._train import build
 from lutra.train._trained import Trained
+from lutra.train._vision import restore_float, train_integers
 
-__all__ = ["Progress", "Trained", "accuracy", "augment", "build", "check", "restore", "train"]
+__all__ = [
+    "Progress",
+    "Trained",
+    "accuracy",
+    "augment",
+    "build",
+    "check",
+    "restore",
+    "restore_float",
+    "train",
+    "train_integers",
+]

@@ -14,7 +14,7 @@ from lutra.train._threads import cores_for
 from lutra.train._train import check_parts, training_digest
 from lutra.vit import Cct, LutMixer, Vit
 
-__all__ = ["build_vision", "restore_vision", "train_vision"]
+__all__ = ["build_vision", "restore_float", "restore_vision", "train_integers", "train_vision"]
 
 _SELECTED = 0.5
 """Share of the training in floating point after which the wiring is fixed."""
@@ -55,16 +55,29 @@ def train_vision(
     last = _phase(recipe, config, data, seed, folder)
     if last.checkpoint.exists():
         load_state(last.checkpoint, last.digest)  # one of another recipe is refused before all work
-    settings = recipe.train
+    if not last.checkpoint.exists():
+        first = _phase(recipe, config, data, seed, folder, real=True)
+        first.rewiring = _selection(config, model, seed)
+        with cores_for(model):
+            fit(model, data, recipe.train, first, progress)
+    return train_integers(recipe, config, data, seed, folder, model, progress)
+
+
+def train_integers(
+    recipe: Recipe,
+    config: Vit | Cct,
+    data: Dataset,
+    seed: int,
+    folder: Path,
+    model: VisionTransformer,
+    progress: Progress | None = None,
+) -> VisionTransformer:
+    """Train a model on in integers, at a lower rate; return it."""
+    model.quantise()
+    rate = config.quantised_rate * recipe.train.learning_rate
+    settings = recipe.train.model_copy(update={"learning_rate": rate, "warmup": 0})
     with cores_for(model):
-        if not last.checkpoint.exists():
-            first = _phase(recipe, config, data, seed, folder, real=True)
-            first.rewiring = _selection(config, model, seed)
-            fit(model, data, settings, first, progress)
-        model.quantise()
-        rate = config.quantised_rate * settings.learning_rate
-        settings = settings.model_copy(update={"learning_rate": rate, "warmup": 0})
-        fit(model, data, settings, last, progress)
+        fit(model, data, settings, _phase(recipe, config, data, seed, folder), progress)
     return model
 
 
@@ -72,7 +85,19 @@ def restore_vision(
     recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int, folder: Path
 ) -> VisionTransformer:
     """Return the model that `train_vision` left in ``folder``, in evaluation mode."""
-    phase = _phase(recipe, config, data, seed, folder)
+    return _restore(recipe, config, data, seed, _phase(recipe, config, data, seed, folder))
+
+
+def restore_float(
+    recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int, folder: Path
+) -> VisionTransformer:
+    """Return the same as it was before it trained in integers."""
+    return _restore(recipe, config, data, seed, _phase(recipe, config, data, seed, folder, True))
+
+
+def _restore(
+    recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int, phase: Phase
+) -> VisionTransformer:
     tensors, _ = load_state(phase.result, phase.digest)
     model = build_vision(recipe, config, data, seed)
     unpack(model, tensors, "", phase.result)
