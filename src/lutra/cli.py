@@ -132,8 +132,18 @@ def run(
 
 
 def train(options: Step) -> None:
-    """Train a recipe, or go on where an interrupted training stopped."""
-    _train(_open(options), Console())
+    """Train a recipe, or go on where an interrupted training stopped.
+
+    Torchrun starts it on several processes, of which the first one writes and reports.
+    """
+    from lutra.train import leads
+    from lutra.train import train as train_model
+
+    current = _open(options)
+    if leads():
+        _train(current, Console())
+    else:
+        train_model(current.recipe, current.data, current.seed, current.folder)
 
 
 def compile_(options: Step) -> None:

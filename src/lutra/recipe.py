@@ -23,7 +23,7 @@ from lutra.nn.families import (
     Kan,
     NeuraLutAssemble,
 )
-from lutra.sections import AugmentConfig, Fraction, MixConfig, Section
+from lutra.sections import AugmentConfig, DistillConfig, Epochs, Fraction, MixConfig, Section
 from lutra.tools import Objective
 from lutra.trees import TreeLut
 from lutra.vit import Cct, Vit
@@ -44,7 +44,6 @@ __all__ = [
     "parse_recipe",
 ]
 
-Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Positive = Annotated[float, Field(gt=0, le=1e6)]
 NotNegative = Annotated[float, Field(ge=0, le=1e6)]
 
@@ -113,17 +112,6 @@ class MappingConfig(Section):
     """Share of the training after which the wiring is fixed."""
 
 
-class DistillConfig(Section):
-    """Learning from a dense teacher, which is trained first on the same rows."""
-
-    weight: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Share of the teacher's scores in the loss; 0 for no teacher."""
-    temperature: Annotated[float, Field(ge=0.01, le=1000)] = 3.0
-    """Divisor of both sides' logits where they are compared."""
-    epochs: Epochs = 6
-    """Length of the teacher's training."""
-
-
 class TrainConfig(Section):
     """The training loop; defaults are the LogicNets lineage's."""
 
@@ -156,9 +144,18 @@ class TrainConfig(Section):
     """Of products in a vision transformer's training in floating point; the rest is float32."""
     table_rate: Positive = 10.0
     """Learning rate of a vision transformer's tables by that of its other parameters."""
+    shards: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Equal parts that a vision transformer's batches are evaluated in: a power of two. As many
+    processes may share the work, or fewer; the result is the same."""
     augment: AugmentConfig = AugmentConfig()
     mix: MixConfig = MixConfig()
     distill: DistillConfig = DistillConfig()
+
+    @model_validator(mode="after")
+    def _check(self) -> "TrainConfig":
+        if self.shards & (self.shards - 1) or self.batch % self.shards:
+            raise ValueError(f"shards must be a power of two that divides batch = {self.batch}")
+        return self
 
 
 class OptimiseConfig(Section):
@@ -228,17 +225,22 @@ class PublishedConfig(Section):
 
 
 _APART: Any = dict.fromkeys(("description", "hardware", "name", "optimise", "published"), ...) | {
-    "model": {"path", "adder"}
+    "model": {"path", "adder"},
+    "train": {"distill": {"teacher"}},
 }
-"""What training does not depend on, and the place of a file whose content it depends on."""
+"""What training does not depend on, and the places of files whose content it depends on."""
+_LATER = {"shards": 1, "kind": "soft"}
+"""Keys of [train] that earlier trainings were without: left out where they change nothing."""
 
+_VISION = ("precision", "table_rate", "shards")
+"""What of [train] vision transformers alone have a use for."""
 _OTHERS = TreeLut | Bthowen | Uleen | Vit | Cct
 """What is not a network of tables."""
 _USED = {
     TreeLut: {"select", "seed"},
     Bthowen: {"seed"},
     Uleen: set(TrainConfig.model_fields)
-    - {"weight_decay", "input_gradient", "flips", "distill", "precision", "table_rate"},
+    - {"weight_decay", "input_gradient", "flips", "distill", *_VISION},
     Vit: set(TrainConfig.model_fields) - {"input_gradient", "flips"},
     Cct: set(TrainConfig.model_fields) - {"input_gradient", "flips"},
 }
@@ -306,17 +308,24 @@ class Recipe(Section):
     @property
     def circuit_digest(self) -> str:
         """Fingerprint of all that the circuit depends on, as hexadecimal text."""
-        return self._digest_without({"description": ..., "published": ...})
+        apart = {"description": ..., "published": ..., "train": {"distill": {"teacher"}}}
+        return self._digest_without(apart)
 
     def _digest_without(self, left_out: Any) -> str:
         content = self.model_dump(exclude=left_out)
+        for section in (content["train"], content["train"]["distill"]):
+            for key, silent in _LATER.items():
+                if section.get(key) == silent:
+                    del section[key]
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def _check_network(model: Family, mapping: MappingConfig, train: TrainConfig) -> None:
-    for key in ("precision", "table_rate"):
+    for key in _VISION:
         if getattr(train, key) != TrainConfig.model_fields[key].default:
             raise ValueError(f"train.{key} is for vision transformers: leave it out")
+    if train.distill.teacher is not None:
+        raise ValueError("train.distill.teacher is for vision transformers: leave it out")
     ensemble = model.ensemble
     if ensemble.members == 1 and (ensemble.training, ensemble.inputs) != ("joint", "shared"):
         raise ValueError("model.ensemble.training and inputs need 2 or more members")
@@ -392,11 +401,15 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _beside(path: Path, recipe: Recipe) -> Recipe:
-    """Return the recipe with the path of a model relative to its own folder."""
-    if not isinstance(recipe.model, TreeLut) or recipe.model.path is None:
-        return recipe
-    found = recipe.model.model_copy(update={"path": str(path.parent / recipe.model.path)})
-    return recipe.model_copy(update={"model": found})
+    """Return the recipe with the paths of a model and of a teacher relative to its own folder."""
+    model, train = recipe.model, recipe.train
+    if isinstance(model, TreeLut) and model.path is not None:
+        model = model.model_copy(update={"path": str(path.parent / model.path)})
+    if train.distill.teacher is not None:
+        teacher = {"teacher": str(path.parent / train.distill.teacher)}
+        distill = train.distill.model_copy(update=teacher)
+        train = train.model_copy(update={"distill": distill})
+    return recipe.model_copy(update={"model": model, "train": train})
 
 
 def parse_recipe(content: dict[str, Any], where: str = "recipe") -> Recipe:

@@ -1,11 +1,12 @@
-"""Sections of a recipe: what all have in common, and those of what training does to its rows."""
+"""Sections of a recipe: what all have in common, and those of what training shows a model."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["AugmentConfig", "Fraction", "MixConfig", "Section"]
+__all__ = ["AugmentConfig", "DistillConfig", "Epochs", "Fraction", "MixConfig", "Section"]
 
+Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
 
 
@@ -70,3 +71,25 @@ class MixConfig(Section):
     def active(self) -> bool:
         """Whether anything is mixed."""
         return max(self.mixup, self.cutmix) > 0
+
+
+class DistillConfig(Section):
+    """Learning from a teacher: a dense network that is trained first on the same rows, or, for
+    vision transformers, another one's finished training."""
+
+    weight: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Share of the teacher's scores in the loss; 0 for no teacher."""
+    kind: Literal["soft", "hard"] = "soft"
+    """What is learned from it: its scores, or, as in DeiT, the class that it would choose."""
+    teacher: str | None = None
+    """Run folder of a trained vision transformer on the same data; None trains a dense network."""
+    temperature: Annotated[float, Field(ge=0.01, le=1000)] = 3.0
+    """Divisor of both sides' logits where they are compared."""
+    epochs: Epochs = 6
+    """Length of the dense teacher's training."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "DistillConfig":
+        if not self.weight and (self.teacher is not None or self.kind != "soft"):
+            raise ValueError("kind and teacher are of no use without weight")
+        return self

@@ -49,6 +49,7 @@ def samples(layer: TableLayer, z: Tensor, extra: Tensor) -> Tensor:
 def observed(rewire: Rewiring, layer: TableLayer, flow: Signal, target: Tensor) -> None:
     rewire.prepare(40, 100)
     (layer(flow).values * target).sum().backward()
+    rewire.take(rewire.observed())
 
 
 def test_a_regrowth_score_is_the_gradient_of_a_new_skip_weight() -> None:
@@ -98,7 +99,10 @@ def test_wires_change_until_they_are_fixed(
         if step == 30:
             middle = [w.clone() for w in wires]
         rewire.prepare(step, 60)
-        _update(F.cross_entropy(model(x[:200]), y[:200]), optimizer, 1e-2)
+        optimizer.zero_grad()
+        F.cross_entropy(model(x[:200]), y[:200]).backward()
+        rewire.take(rewire.observed())
+        _update(optimizer, 1e-2)
         rewire.apply(step, 60, optimizer, None)
     mapped = [number for number, level in enumerate(recipe.model.levels(10)) if not level.tree]
     for number, (before, then, now) in enumerate(zip(start, middle, wires, strict=True)):

@@ -214,7 +214,7 @@ def test_a_lost_result_names_the_checkpoint_to_delete(
 def test_weights_that_are_no_numbers_end_the_training(
     tiny_recipe: Recipe, small_mnist: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def update(loss: torch.Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
+    def update(optimizer: torch.optim.Optimizer, rate: float) -> None:
         optimizer.param_groups[1]["params"][0].data.fill_(torch.nan)
 
     monkeypatch.setattr(_loop, "_update", update)

@@ -3,6 +3,7 @@ boosting of forests."""
 
 from lutra.train._augment import augment
 from lutra.train._dispatch import check, restore, train
+from lutra.train._distributed import leads
 from lutra.train._loop import Progress, accuracy
 from lutra.train._train import build
 from lutra.train._trained import Trained
@@ -15,6 +16,7 @@ __all__ = [
     "augment",
     "build",
     "check",
+    "leads",
     "restore",
     "restore_float",
     "train",

@@ -32,13 +32,14 @@ def save_state(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -
     return write_atomic(path, save(content, {"lutra.state": json.dumps(header)}))
 
 
-def load_state(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_state(path: Path, digest: str | None = None) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read what `save_state` wrote.
 
     Raises
     ------
     CheckpointError
-        The file is missing, corrupt, or was written for another recipe than ``digest``.
+        The file is missing, corrupt, or was written for another recipe than that of ``digest``,
+        where there is one.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -47,7 +48,7 @@ def load_state(path: Path, digest: str) -> tuple[dict[str, Tensor], dict[str, An
         found = header["digest"]
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise damaged(path, f"not a readable checkpoint, {error}") from error
-    if found != digest:
+    if digest is not None and found != digest:
         raise CheckpointError(
             f"{path}: was written for another recipe, seed or data set; "
             "choose another output folder, or delete it to train from the start"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lutra.data import Dataset
 from lutra.recipe import Recipe
+from lutra.train._distributed import check_processes
 from lutra.train._forest import check_forest, restore_forest, train_forest
 from lutra.train._loop import Progress
 from lutra.train._train import build
@@ -47,7 +48,10 @@ def train(
     RecipeError, ModelError, CheckpointError, OutputError
         The recipe, or the model that it names, does not fit the data; a checkpoint is corrupt or
         of another recipe; the folder cannot be written.
+    LutraError
+        Torchrun started more processes than the recipe has shards, see `lutra.recipe.TrainConfig`.
     """
+    check_processes(recipe.train.shards)
     if isinstance(recipe.model, TreeLut):
         return train_forest(recipe, recipe.model, data, seed, folder, progress)
     if isinstance(recipe.model, Bthowen):

@@ -23,8 +23,8 @@ from lutra.data import Dataset
 from lutra.errors import CheckpointError, LutraError
 from lutra.files import write_atomic
 from lutra.nn import BitFlips, Dropout, LutModel, Teacher
-from lutra.nn.vision import VisionTransformer
-from lutra.recipe import TrainConfig
+from lutra.nn.vision import Range, VisionTransformer
+from lutra.recipe import DistillConfig, TrainConfig
 from lutra.train._augment import augment
 from lutra.train._checkpoint import (
     damaged,
@@ -34,6 +34,7 @@ from lutra.train._checkpoint import (
     unpack,
     unpack_optimizer,
 )
+from lutra.train._distributed import Shards
 from lutra.train._members import MemberLoss
 from lutra.train._mix import mix
 from lutra.train._random import generator
@@ -46,6 +47,16 @@ __all__ = ["Phase", "Progress", "accuracy", "fit"]
 
 Progress = Callable[[str, int, int, dict[str, Any]], None]
 """Called with (phase, steps done, steps in total, newest figures)."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows as they are trained on, their targets, and their numbers in the train part."""
+
+    x: Tensor
+    targets: Tensor
+    rows: Tensor
+
 
 Trainee = LutModel | UleenModel | Teacher | VisionTransformer
 
@@ -87,6 +98,10 @@ class Phase:
         Share of a `lutra.weightless.UleenModel`'s answers that a step leaves out.
     drop_path
         Whether samples skip branches of a vision transformer, as its recipe says.
+    teacher
+        Gives its logits of raw rows as they are trained on.
+    shards
+        How every batch is divided.
     remedy
         What to do where the loss is no longer finite.
     """
@@ -102,6 +117,8 @@ class Phase:
     member_loss: MemberLoss | None = None
     dropout: float = 0.0
     drop_path: bool = False
+    teacher: Callable[[Tensor], Tensor] | None = None
+    shards: Shards = field(default_factory=Shards)
     remedy: str = "lower train.learning_rate, train.weight_decay"
     history: list[dict[str, Any]] = field(default_factory=list)
     best: float = -1.0
@@ -160,6 +177,8 @@ def fit(
     )
     average = copy.deepcopy(model) if config.ema else None
     _resume(phase, model, optimizer, average)
+    shards, ranges = phase.shards, [part for part in model.modules() if isinstance(part, Range)]
+    progress = progress if shards.first else None
     started = time.monotonic()
     due = started + _CHECKPOINT_SECONDS
     before = phase.seconds
@@ -172,17 +191,12 @@ def fit(
             rows = order[phase.step * batch : (phase.step + 1) * batch]
             xb = _distort(x.index_select(0, rows), data, config, phase)
             xb, targets = _mix(xb, y[rows], data, config, phase)
-            noise = _noise(config, phase)
+            whole = Batch(xb, targets, rows)
             if phase.rewiring is not None:
                 phase.rewiring.prepare(step, phase.epochs * steps)
-            if phase.member_loss is not None and isinstance(model, LutModel | UleenModel):
-                parts = model.by_member(xb, noise)
-                logits, loss = parts.sum(0), phase.member_loss(parts, targets, rows)
-            else:
-                with _mixed_precision(model, config):
-                    logits = model(xb, noise)
-                loss = _loss(logits, targets, rows, config, phase)
-            _update(loss, optimizer, rate)
+            loss, right = _gradients(model, whole, config, phase)
+            _update(optimizer, rate)
+            shards.maximise([part.met for part in ranges])
             if not isinstance(model, Teacher):
                 model.constrain()
             if phase.rewiring is not None:
@@ -193,14 +207,13 @@ def fit(
                 window = max(1, step + 1 - settled)
                 _average(average, model, min(config.ema, 1 - 1 / window))
             phase.sums[0] += _finite(loss, phase)
-            labels = targets.argmax(dim=1) if targets.is_floating_point() else targets
-            phase.sums[1] += int((logits.argmax(dim=1) == labels).sum())
+            phase.sums[1] += int(right)
             phase.step += 1
             phase.seconds = before + time.monotonic() - started
             if progress is not None:
                 newest = phase.history[-1] if phase.history else {}
                 progress(phase.name, step + 1, phase.epochs * steps, newest)
-            if time.monotonic() > due and phase.step < steps:
+            if time.monotonic() > due and phase.step < steps and shards.first:
                 due = _save(phase, model, optimizer, average)
         if not all(parameter.isfinite().all() for parameter in model.parameters()):
             raise _diverged("a weight", phase)
@@ -209,15 +222,66 @@ def fit(
         last = phase.epoch + 1 == phase.epochs
         if last if config.select == "last" else row["val_accuracy"] > phase.best:
             phase.best = row["val_accuracy"] or 0.0
-            save_state(phase.result, kept.state_dict(), {"digest": phase.digest, **row})
+            if shards.first:
+                save_state(phase.result, kept.state_dict(), {"digest": phase.digest, **row})
         phase.epoch, phase.step, phase.sums = phase.epoch + 1, 0, [0.0, 0.0]
         if progress is not None:
             progress(phase.name, phase.epoch * steps, phase.epochs * steps, row)
-        if last or time.monotonic() > due:
+        if (last or time.monotonic() > due) and shards.first:
             due = _save(phase, model, optimizer, average)
+    shards.wait()  # until all files are written
     tensors, _ = load_state(phase.result, phase.digest)
     unpack(model, tensors, "", phase.result)
     model.train(False)
+
+
+def _gradients(
+    model: Trainee, whole: Batch, config: TrainConfig, phase: Phase
+) -> tuple[Tensor, Tensor]:
+    """Leave a batch's gradients with the parameters; return its loss, and how many are right."""
+    shards, trained = phase.shards, list(model.parameters())
+
+    def evaluate(number: int, part: slice) -> list[Tensor]:
+        own = Batch(whole.x[part], whole.targets[part], whole.rows[part])
+        logits, loss = _forward(model, own, config, phase, number)
+        loss = loss / shards.count
+        model.zero_grad()
+        loss.backward()
+        targets = own.targets
+        labels = targets.argmax(dim=1) if targets.is_floating_point() else targets
+        right = (logits.argmax(dim=1) == labels.to(logits.device)).sum().float()
+        observed = phase.rewiring.observed() if phase.rewiring is not None else []
+        gradients = [each.grad for each in trained if each.grad is not None]
+        return [loss.detach(), right, *gradients, *observed]
+
+    own = shards.own(len(whole.rows))
+    loss, right, *sums = shards.total(evaluate(*each) for each in own)
+    learning = [each for each in trained if each.grad is not None]
+    for parameter, gradient in zip(learning, sums[: len(learning)], strict=True):
+        parameter.grad = gradient
+    if phase.rewiring is not None:
+        phase.rewiring.take(sums[len(learning) :])
+    return loss, right
+
+
+def _forward(
+    model: Trainee, part: Batch, config: TrainConfig, phase: Phase, number: int
+) -> tuple[Tensor, Tensor]:
+    """Return logits and loss of shard ``number`` of a batch."""
+    noise = _noise(config, phase, number)
+    if phase.member_loss is not None and isinstance(model, LutModel | UleenModel):
+        parts = model.by_member(part.x, noise)
+        return parts.sum(0), phase.member_loss(parts, part.targets, part.rows)
+    place = next(model.parameters()).device
+    x, targets = part.x.to(place), part.targets.to(place)
+    with _mixed_precision(model, config):
+        logits = model(x, noise)
+    said = phase.teacher(x) if phase.teacher is not None else None
+    if phase.targets is not None:
+        said = phase.targets[part.rows]
+    loss = _loss(logits, targets, said, config.distill)
+    extra = phase.penalty()
+    return logits, loss if extra is None else loss + extra
 
 
 def _distort(x: Tensor, data: Dataset, config: TrainConfig, phase: Phase) -> Tensor:
@@ -246,10 +310,11 @@ def _mix(
     return mix(x, labels, classes, config.mix, smoothing, data.image, draw)
 
 
-def _noise(config: TrainConfig, phase: Phase) -> Any:
+def _noise(config: TrainConfig, phase: Phase, shard: int) -> Any:
     """Return what the model's forward pass takes as noise."""
     if phase.drop_path:
-        return generator(phase.seed, "drop path", phase.epoch, phase.step)
+        further = (shard,) if shard else ()
+        return generator(phase.seed, "drop path", phase.epoch, phase.step, *further)
     if phase.dropout:
         draw = generator(phase.seed, f"{phase.name} dropout", phase.epoch, phase.step)
         return Dropout(phase.dropout, draw)
@@ -262,15 +327,16 @@ def _close_epoch(
     phase: Phase, model: Trainee, data: Dataset, steps: int, batch: int, rate: float
 ) -> dict[str, Any]:
     """Validate; append the epoch's figures to the history and the log."""
-    part = data.validation
+    part, shards, found = data.validation, phase.shards, None
+    if len(part):
+        x, y = torch.from_numpy(part.x), torch.from_numpy(part.y)
+        found = shards.agreed(accuracy(model, x, y) if shards.first else 0.0)
     row = {
         "epoch": phase.epoch + 1,
         "phase": phase.name,
         "loss": phase.sums[0] / steps,
         "train_accuracy": 100 * phase.sums[1] / (steps * batch),
-        "val_accuracy": accuracy(model, torch.from_numpy(part.x), torch.from_numpy(part.y))
-        if len(part)
-        else None,
+        "val_accuracy": found,
         "lr": rate,
         "seconds": phase.seconds,
     }
@@ -280,28 +346,30 @@ def _close_epoch(
 
 
 def _write_log(phase: Phase) -> None:
-    write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
+    if phase.shards.first:
+        write_atomic(phase.log, "".join(json.dumps(line) + "\n" for line in phase.history))
 
 
-def _loss(
-    logits: Tensor, targets: Tensor, rows: Tensor, config: TrainConfig, phase: Phase
-) -> Tensor:
-    """Return cross-entropy, mixed with the teacher's (Hinton et al., arXiv 1503.02531)."""
+def _loss(logits: Tensor, targets: Tensor, said: Tensor | None, config: DistillConfig) -> Tensor:
+    """Return cross-entropy, mixed with that by what a teacher said.
+
+    Soft distillation is Hinton et al.'s (arXiv 1503.02531), hard distillation that of DeiT, whose
+    teacher is taken at its word (Touvron et al., arXiv 2012.12877).
+    """
     loss = F.cross_entropy(logits, targets)
-    if phase.targets is not None:
-        weight, heat = config.distill.weight, config.distill.temperature
-        soft = F.softmax(phase.targets[rows] / heat, dim=1)
-        soft_loss = F.kl_div(F.log_softmax(logits / heat, dim=1), soft, reduction="batchmean")
-        loss = (1 - weight) * loss + weight * heat**2 * soft_loss
-    extra = phase.penalty()
-    return loss if extra is None else loss + extra
+    if said is None:
+        return loss
+    weight, heat = config.weight, config.temperature
+    if config.kind == "hard":
+        return (1 - weight) * loss + weight * F.cross_entropy(logits, said.argmax(dim=1))
+    soft = F.softmax(said / heat, dim=1)
+    soft_loss = F.kl_div(F.log_softmax(logits / heat, dim=1), soft, reduction="batchmean")
+    return (1 - weight) * loss + weight * heat**2 * soft_loss
 
 
-def _update(loss: Tensor, optimizer: torch.optim.Optimizer, rate: float) -> None:
+def _update(optimizer: torch.optim.Optimizer, rate: float) -> None:
     for group in optimizer.param_groups:
         group["lr"] = rate * group["factor"]
-    optimizer.zero_grad()
-    loss.backward()
     optimizer.step()
 
 

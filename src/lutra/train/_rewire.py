@@ -50,6 +50,16 @@ class Rewiring:
         """Say, before step ``step`` of ``steps``, whether to observe it."""
         raise NotImplementedError
 
+    def observed(self) -> list[Tensor]:
+        """Return, once, what the backward pass of a part of a batch gave, to be summed over parts.
+
+        Nothing where a step's batch is never divided.
+        """
+        return []
+
+    def take(self, sums: list[Tensor]) -> None:
+        """Take in the sums of what was `observed`."""
+
     def apply(
         self, step: int, steps: int, optimizer: torch.optim.Optimizer, average: LutModel | None
     ) -> None:
@@ -167,7 +177,8 @@ class Select(Rewiring):
     ) -> None:  # fmt: skip
         super().__init__(layers, features, config)
         self.samples = samples
-        """How many of a step's are observed; None for all."""
+        """How many of each part of a batch are observed; None for all."""
+        self.gains: dict[str, Tensor] = {}
         self.logits: dict[str, Tensor] = {}
         self.candidates: dict[str, Tensor] = {}
         for name, layer in layers.items():
@@ -175,14 +186,14 @@ class Select(Rewiring):
             count = min(config.candidates, features[name])
             first = self._first(name)
             found = []
-            for wired in (layer.wires - first)[:, :, None].split(_TABLES_AT_ONCE):
+            for wired in (layer.wires - first)[:, :, None].cpu().split(_TABLES_AT_ONCE):
                 order = torch.rand(len(wired), fan_in, features[name], generator=generator)
                 if name == "0" and config.start == "local" and shape is not None:
                     order -= self._far(wired, features[name], shape).to(order)
                 order.scatter_(2, wired, 2.0)  # the wired one comes first
                 found.append(order.topk(count, dim=2).indices)
-            self.candidates[name] = torch.cat(found) + first[:, :, None]
-            self.logits[name] = torch.zeros(n, fan_in, count)
+            self.candidates[name] = torch.cat(found).to(first) + first[:, :, None]
+            self.logits[name] = torch.zeros(n, fan_in, count, device=first.device)
             self.logits[name][:, :, 0] = 1.0
         self._rate = 0.0
 
@@ -202,12 +213,22 @@ class Select(Rewiring):
 
     def _watch(self, name: str, x: Signal, h: Tensor, link: Link) -> None:
         seen = slice(self.samples)
-        gain = link.operations.gains(
+        self.gains[name] = link.operations.gains(
             h[:, seen], link.given_slopes(), link.addresses[:, seen].contiguous(),
             x.codes[:, seen], link.wires, self.candidates[name],
         )  # fmt: skip
-        size = gain.square().mean(2, keepdim=True).sqrt_() + 1e-12
-        self.logits[name].addcdiv_(gain, size, value=-self._rate)
+
+    def observed(self) -> list[Tensor]:
+        """Return the gains of all candidates, layer by layer."""
+        found = [self.gains[name] for name in self.layers if name in self.gains]
+        self.gains = {}
+        return found
+
+    def take(self, sums: list[Tensor]) -> None:
+        """Move the logits."""
+        for name, gain in zip(self.layers if sums else (), sums, strict=True):
+            size = gain.square().mean(2, keepdim=True).sqrt_() + 1e-12
+            self.logits[name].addcdiv_(gain, size, value=-self._rate)
 
     @torch.no_grad()
     def apply(
@@ -245,7 +266,7 @@ class Select(Rewiring):
     def load(self, state: dict[str, Tensor], path: Path) -> None:
         """Go on from `state`."""
         check_shapes(state, {name: logits.shape for name, logits in self.logits.items()}, path)
-        self.logits = dict(state)
+        self.logits = {name: state[name].to(logits) for name, logits in self.logits.items()}
 
 
 def rewiring(

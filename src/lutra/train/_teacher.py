@@ -12,7 +12,7 @@ from lutra.train._checkpoint import check_shapes, load_state, save_state
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._random import generator
 
-__all__ = ["teach"]
+__all__ = ["teach", "train_dense"]
 
 
 def teach(
@@ -32,6 +32,23 @@ def teach(
         tensors, _ = load_state(path, digest)
         check_shapes(tensors, {"logits": (len(data.train), len(data.classes))}, path)
         return tensors["logits"]
+    teacher, phase = train_dense(recipe, data, seed, folder, digest, progress)
+    logits = teacher.codes(torch.from_numpy(data.train.x))
+    save_state(path, {"logits": logits}, {"digest": digest})
+    phase.checkpoint.unlink(missing_ok=True)
+    phase.result.unlink(missing_ok=True)
+    return logits
+
+
+def train_dense(
+    recipe: Recipe,
+    data: Dataset,
+    seed: int,
+    folder: Path,
+    digest: str,
+    progress: Progress | None = None,
+) -> tuple[Teacher, Phase]:
+    """Train a dense teacher, or go on with it; it stays in ``folder``."""
     config = TrainConfig(
         epochs=recipe.train.distill.epochs,
         batch=128,
@@ -47,8 +64,4 @@ def teach(
         teacher = Teacher(data.train.x.shape[1], len(data.classes), data.image)
     phase = Phase("teacher", folder, config.epochs, seed, digest)
     fit(teacher, data, config, phase, progress)
-    logits = teacher.codes(torch.from_numpy(data.train.x))
-    save_state(path, {"logits": logits}, {"digest": digest})
-    phase.checkpoint.unlink(missing_ok=True)
-    phase.result.unlink(missing_ok=True)
-    return logits
+    return teacher, phase

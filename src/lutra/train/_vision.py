@@ -1,5 +1,6 @@
 """From a recipe to a vision transformer: training in floating point, then in integers."""
 
+import hashlib
 from pathlib import Path
 
 from lutra.data import Dataset
@@ -7,7 +8,9 @@ from lutra.errors import RecipeError
 from lutra.nn.vision import VisionTransformer
 from lutra.recipe import MappingConfig, Recipe
 from lutra.train._checkpoint import load_state, unpack
+from lutra.train._distributed import check_batch, device, joined
 from lutra.train._loop import Phase, Progress, fit
+from lutra.train._online import check_teacher, online_teacher, teacher_sha256
 from lutra.train._random import generator
 from lutra.train._rewire import Select
 from lutra.train._threads import cores_for
@@ -19,7 +22,8 @@ __all__ = ["build_vision", "restore_float", "restore_vision", "train_integers", 
 _SELECTED = 0.5
 """Share of the training in floating point after which the wiring is fixed."""
 _OBSERVED = 2048
-"""Tokens of a step that selection looks at: a price per candidate and token."""
+"""Tokens of a step that selection looks at, as many of each shard: a price per candidate and
+token."""
 
 
 def build_vision(recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int) -> VisionTransformer:
@@ -30,6 +34,8 @@ def build_vision(recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int) ->
     RecipeError
         It does not fit the data set.
     """
+    check_batch(recipe.train.shards, min(recipe.train.batch, len(data.train)))
+    check_teacher(recipe, data)
     try:
         check_parts(recipe, data)
         shape = data.image_shape
@@ -50,17 +56,28 @@ def train_vision(
     folder: Path,
     progress: Progress | None = None,
 ) -> VisionTransformer:
-    """Train in floating point, then in integers; see `lutra.train.train`."""
+    """Train in floating point, then in integers; see `lutra.train.train`.
+
+    On a GPU where there is one, and on as many processes as torchrun started, each of which ends
+    with the same model.
+    """
     model = build_vision(recipe, config, data, seed)
     last = _phase(recipe, config, data, seed, folder)
-    if last.checkpoint.exists():
+    resumed, settings = last.checkpoint.exists(), recipe.train
+    if resumed:
         load_state(last.checkpoint, last.digest)  # one of another recipe is refused before all work
-    if not last.checkpoint.exists():
-        first = _phase(recipe, config, data, seed, folder, real=True)
-        first.rewiring = _selection(config, model, seed)
-        with cores_for(model):
-            fit(model, data, recipe.train, first, progress)
-    return train_integers(recipe, config, data, seed, folder, model, progress)
+    with joined(settings.shards) as shards, cores_for(model):
+        model.to(device())
+        last.shards = shards
+        if settings.distill.weight:
+            last.teacher = online_teacher(recipe, data, last, progress)
+        if not resumed:
+            first = _phase(recipe, config, data, seed, folder, real=True)
+            first.shards, first.teacher = shards, last.teacher
+            first.rewiring = _selection(config, model, seed, _OBSERVED // shards.count)
+            fit(model, data, settings, first, progress)
+        _fit_integers(recipe, config, data, model, last, progress)
+    return model.cpu()
 
 
 def train_integers(
@@ -72,13 +89,28 @@ def train_integers(
     model: VisionTransformer,
     progress: Progress | None = None,
 ) -> VisionTransformer:
-    """Train a model on in integers, at a lower rate; return it."""
+    """Train a model in integers alone, as `train_vision` ends; without a teacher, in one process.
+
+    What is kept in ``folder`` is of this training; return the model.
+    """
+    phase = _phase(recipe, config, data, seed, folder)
+    with cores_for(model):
+        _fit_integers(recipe, config, data, model, phase, progress)
+    return model
+
+
+def _fit_integers(
+    recipe: Recipe,
+    config: Vit | Cct,
+    data: Dataset,
+    model: VisionTransformer,
+    phase: Phase,
+    progress: Progress | None,
+) -> None:
     model.quantise()
     rate = config.quantised_rate * recipe.train.learning_rate
     settings = recipe.train.model_copy(update={"learning_rate": rate, "warmup": 0})
-    with cores_for(model):
-        fit(model, data, settings, _phase(recipe, config, data, seed, folder), progress)
-    return model
+    fit(model, data, settings, phase, progress)
 
 
 def restore_vision(
@@ -109,14 +141,18 @@ def _phase(
 ) -> Phase:
     """Return the training in floating point, or that in integers."""
     digest = training_digest(recipe, data, seed)
+    if teacher := teacher_sha256(recipe):
+        digest = hashlib.sha256(f"{digest} {teacher}".encode()).hexdigest()
     if real:
         drop = config.drop_path > 0
         return Phase("float", folder, recipe.train.epochs, seed, digest, drop_path=drop)
     return Phase("train", folder, config.quantised_epochs, seed, digest)
 
 
-def _selection(config: Vit | Cct, model: VisionTransformer, seed: int) -> Select | None:
-    """Return what chooses the inputs of the mixers' tables."""
+def _selection(
+    config: Vit | Cct, model: VisionTransformer, seed: int, observed: int
+) -> Select | None:
+    """Return what chooses the inputs of the mixers' tables; it looks at so many tokens a shard."""
     mixer = config.mixer
     if not isinstance(mixer, LutMixer) or not mixer.candidates:
         return None
@@ -124,4 +160,4 @@ def _selection(config: Vit | Cct, model: VisionTransformer, seed: int) -> Select
     layers = {layer.name: layer for layer, _ in pairs}
     features = {layer.name: before for layer, before in pairs}
     mapping = MappingConfig(method="select", candidates=mixer.candidates, until=_SELECTED)
-    return Select(layers, features, mapping, None, generator(seed, "candidates"), _OBSERVED)
+    return Select(layers, features, mapping, None, generator(seed, "candidates"), observed)

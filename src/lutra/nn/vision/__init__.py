@@ -6,12 +6,14 @@ from lutra.nn.vision._lut_nn import CentroidLinear
 from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._model import VisionTransformer
 from lutra.nn.vision._piecewise_affine import PiecewiseAffineLinear, piecewise_affine_product
+from lutra.nn.vision._values import Range
 
 __all__ = [
     "CentroidLinear",
     "LutChannelMixer",
     "MlpChannelMixer",
     "PiecewiseAffineLinear",
+    "Range",
     "VisionTransformer",
     "freeze",
     "piecewise_affine_product",
