@@ -74,7 +74,7 @@ def run(
     """Train a recipe in ``folder``; every process dies at step ``stop``, counted from the start."""
     command = [sys.executable, *([] if processes == 1 else [*TORCHRUN, str(processes)])]
     command += ["-m", "tests.train.vision", str(folder), json.dumps(content), str(stop)]
-    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONFAULTHANDLER": "1"}
     return subprocess.run(
         command, cwd=ROOT, env=environment, timeout=120, capture_output=True, text=True
     )
