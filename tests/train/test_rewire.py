@@ -21,7 +21,6 @@ from lutra.nn import (
 )  # fmt: skip
 from lutra.recipe import MappingConfig, parse_recipe
 from lutra.train import build
-from lutra.train._loop import _update
 from lutra.train._rewire import Regrow, Rewiring, Select, rewiring
 
 NEURONS, FAN_IN, FEATURES = 7, 3, 9
@@ -102,7 +101,7 @@ def test_wires_change_until_they_are_fixed(
         optimizer.zero_grad()
         F.cross_entropy(model(x[:200]), y[:200]).backward()
         rewire.take(rewire.observed())
-        _update(optimizer, 1e-2)
+        optimizer.step()
         rewire.apply(step, 60, optimizer, None)
     mapped = [number for number, level in enumerate(recipe.model.levels(10)) if not level.tree]
     for number, (before, then, now) in enumerate(zip(start, middle, wires, strict=True)):

@@ -22,7 +22,7 @@ _TRANSFORMER = {
     "heads": 2,
     "dim": 16,
     "mixer": {"kind": "lut", "tables": [24, 16], "candidates": 8},
-    "quantised_epochs": 2,
+    "quantised_epochs": 1,
     "drop_path": 0.2,
 }
 _BACKBONES = {

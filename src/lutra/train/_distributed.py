@@ -102,6 +102,7 @@ def joined(count: int) -> Iterator[Shards]:
     dist.init_process_group("nccl" if place.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield Shards(count, processes, dist.get_rank())
+        dist.barrier()  # none hangs up while another one listens
     finally:
         dist.destroy_process_group()
 
