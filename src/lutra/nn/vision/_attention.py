@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lutra.nn.vision._linear import Linear
+from lutra.nn.vision._linear import EXACT, Linear
 from lutra.nn.vision._nonlinear import Shiftmax
 from lutra.nn.vision._values import Requantise, Values
 from lutra.vit import Precision
@@ -47,6 +47,7 @@ class Attention(nn.Module):
         self.softmax = Shiftmax()
         self.mixed = Requantise(activations)
         self.projection = Linear(dim, dim, weights, True, activations, generator)
+        self.wide = dim // heads << 2 * (activations - 1) >= EXACT
 
     def forward(self, values: Values) -> Values:
         """Mix tokens (batch, tokens, dim)."""
@@ -58,6 +59,8 @@ class Attention(nn.Module):
         if qkv.scale is None and not self.training:
             mixed = F.scaled_dot_product_attention(q, k, v)
             return self.projection(self.mixed(Values(_joined(mixed))))
+        if self.wide and qkv.scale is not None:
+            q, k = q.double(), k.double()
         product = q @ k.transpose(2, 3)
         if qkv.scale is None:
             scores = Values(product * root)

@@ -22,8 +22,15 @@ from lutra.nn.vision._model import (
 from lutra.nn.vision._nonlinear import whole_unit
 from lutra.nn.vision._norm import LayerNorm
 from lutra.nn.vision._tokenizer import PatchTokenizer
-from lutra.nn.vision._values import Ranged, dyadic
-from lutra.vit import GELU_SLOPE, SOFTMAX_BITS, IntegerEncoder, IntegerTransformer, parts
+from lutra.nn.vision._values import Ranged, bounds, dyadic
+from lutra.vit import (
+    GELU_SLOPE,
+    SOFTMAX_BITS,
+    STREAM_BITS,
+    IntegerEncoder,
+    IntegerTransformer,
+    parts,
+)
 
 __all__ = ["freeze"]
 
@@ -43,11 +50,12 @@ def freeze(model: VisionTransformer) -> IntegerTransformer:
         raise ValueError("the model computes in floating point: quantise it first")
     scale = torch.tensor(PIXEL, dtype=torch.float64)
     tokenizer, scale = _tokenizer(model, scale)
-    stream = model.stream.scale(16)
+    stream = model.stream.scale(STREAM_BITS)
     positions = whole_positions(model.positions, stream)[0]
     if model.class_token is not None:
         positions = positions.clone()
         positions[0] += whole_positions(model.class_token, stream)[0, 0]
+        positions = positions.clamp(*bounds(STREAM_BITS))
     norm, pooling = model.norm, None
     head_input = norm.scale
     if model.pooling is not None:

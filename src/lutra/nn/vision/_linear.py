@@ -6,12 +6,14 @@ from torch import Tensor, nn
 
 from lutra.nn.vision._values import Values, bounds, straight
 
-__all__ = ["BIAS_BITS", "Linear"]
+__all__ = ["BIAS_BITS", "EXACT", "Linear"]
 
 BIAS_BITS = 23
 """Of a bias code, so that a sum of products and it stays a whole number in a float."""
-_EXACT = 1 << 24
+EXACT = 1 << 24
 """Below it, every whole number is a float32."""
+_LEAST = 1e-9
+"""Of a row's magnitude, lest a row of zeros has no scale."""
 
 
 class Linear(nn.Module):
@@ -50,7 +52,7 @@ class Linear(nn.Module):
         self.linear_weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         most = inputs * (1 << (input_bits - 1)) * max(1, (1 << (bits - 1)) - 1)
-        self.wide = most + (1 << (BIAS_BITS - 1)) >= _EXACT
+        self.wide = most + (1 << (BIAS_BITS - 1)) >= EXACT
 
     def forward(self, values: Values) -> Values:
         """Map the last axis."""
@@ -68,11 +70,11 @@ class Linear(nn.Module):
         weight = self.linear_weight
         size = weight.detach().double().abs()
         if self.bits == 1:
-            scale = size.mean(1)
+            scale = size.mean(1).clamp_min(_LEAST)
             exact = torch.where(weight >= 0, 1.0, -1.0)
         else:
             least, most = bounds(self.bits)
-            scale = size.amax(1).clamp_min(1e-9) / most
+            scale = size.amax(1).clamp_min(_LEAST) / most
             exact = (weight.detach().double() / scale[:, None]).round().clamp(least, most)
         return straight(exact.to(weight), weight / scale[:, None].to(weight)), scale
 

@@ -16,7 +16,7 @@ from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._nonlinear import Shiftmax
 from lutra.nn.vision._norm import LayerNorm
 from lutra.nn.vision._tokenizer import ConvTokenizer, PatchTokenizer
-from lutra.nn.vision._values import Range, Requantise, Values, straight
+from lutra.nn.vision._values import Range, Requantise, Values, bounds, straight
 from lutra.vit import PIXEL_ZERO, STREAM_BITS, Cct, LutMixer, Vit
 
 __all__ = ["PIXEL", "AttentionPooling", "Encoder", "VisionTransformer", "whole_positions"]
@@ -188,7 +188,7 @@ class VisionTransformer(nn.Module):
         known = whole_positions(positions, scale)
         if first is None:
             return self.embedded(tokens, Values(known, scale))
-        own = known[:, :1] + whole_positions(first, scale)
+        own = (known[:, :1] + whole_positions(first, scale)).clamp(*bounds(STREAM_BITS))
         x = self.embedded(tokens, Values(known[:, 1:], scale))
         return Values(torch.cat([own.expand(batch, 1, dim), x.x], 1), scale)
 
@@ -282,9 +282,10 @@ class AttentionPooling(nn.Module):
 
 
 def whole_positions(positions: Tensor, scale: Tensor) -> Tensor:
-    """Return positions in whole units of the residual stream, with gradient."""
+    """Return positions in whole units of the residual stream and its bits, with gradient."""
     units = positions / scale.to(positions)
-    return straight((positions.detach().double() / scale).round().to(units), units)
+    exact = (positions.detach().double() / scale).round().clamp(*bounds(STREAM_BITS))
+    return straight(exact.to(units), units)
 
 
 def _resized(pixels: Tensor, side: int) -> Tensor:

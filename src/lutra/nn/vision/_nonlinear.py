@@ -15,6 +15,11 @@ from lutra.vit import (
 __all__ = ["ShiftGelu", "Shiftmax", "whole_unit"]
 
 _TOP = (1 << 31) - 1
+_UNIT = 1 << 16
+"""Greatest code of 1, so that exponentials of thousands of tokens add up in 31 bits.
+
+Codes of 8 bits are next to 0 in such a unit, as in a greater one.
+"""
 
 
 class Shiftmax(nn.Module):
@@ -60,8 +65,8 @@ class ShiftGelu(nn.Module):
 
 
 def whole_unit(scale: Tensor) -> int:
-    """Return how many codes of such a scale make up 1, a whole number of at least 1."""
-    return max(1, int((1 / scale).ceil()))
+    """Return how many codes of such a scale make up 1: a whole number from 1 to 2**16."""
+    return min(max(1, int((1 / scale).ceil())), _UNIT)
 
 
 def _exponential(x: Tensor, unit: int, bits: int) -> Tensor:

@@ -59,11 +59,12 @@ class LayerNorm(Ranged):
         unit = math.sqrt(len(self.gain)) / 2.0**NORM_BITS / self.scale
         ratio = self.gain.detach().double() * unit
         exponent = int(torch.frexp(ratio.abs().amax())[1])
-        shift = min(max(MULTIPLIER_BITS - exponent, 1), 2 * MULTIPLIER_BITS - 8)
-        multiplier = (ratio * 2.0**shift).round().long()
+        room = 2 * MULTIPLIER_BITS - max(8, self.bits)  # for an offset of as many bits
+        shift = min(max(MULTIPLIER_BITS - exponent, 1), room)
+        most, top = 2.0**MULTIPLIER_BITS, 2.0 ** (2 * MULTIPLIER_BITS - 1)
+        multiplier = (ratio * 2.0**shift).round().clamp(-most, most)
         offset = (self.bias.detach().double() / self.scale * 2.0**shift).round()
-        top = float(1 << (2 * MULTIPLIER_BITS - 1))
-        return multiplier, offset.clamp(-top, top).long(), shift
+        return multiplier.long(), offset.clamp(-top, top).long(), shift
 
 
 def _normalise(x: Tensor) -> Tensor:

@@ -135,7 +135,8 @@ class Ranged(nn.Module):
 class Requantise(Ranged):
     """Bring codes of any scale to ``bits`` bits of one: ``(q M + 2**(shift - 1)) >> shift``.
 
-    A single bit is the sign: -1 or 1, of half the range.
+    A single bit is the sign: -1 or 1, of half the range. A residual is added to what is already
+    saturated, and the sum saturates once more.
     """
 
     def forward(self, values: Values, residual: Values | None = None) -> Values:
@@ -148,7 +149,8 @@ class Requantise(Ranged):
         multiplier, shift = dyadic(values.scale / scale)
         least, most = bounds(self.bits)
         added = None if residual is None else residual.x
-        x = _Requantise.apply(values.x, added, multiplier, shift, least, most)
+        kind = self.range.peak.dtype  # exact again, whatever wide sums needed
+        x = _Requantise.apply(values.x, added, multiplier, shift, least, most, kind)
         assert isinstance(x, Tensor)
         with torch.no_grad():
             real = values.real if residual is None else values.real + residual.real
@@ -173,27 +175,31 @@ class _Requantise(torch.autograd.Function):
         shift: Tensor,
         least: int,
         most: int,
+        kind: torch.dtype,
     ) -> Tensor:
+        kept = None
         if (least, most) == (-1, 1):
             codes = torch.where(x >= 0, 1, -1)
             inside = (x * (multiplier / 2.0**shift).to(x)).abs() <= 1
         else:
             codes = (x.long() * multiplier + (1 << (shift - 1))) >> shift
-            codes = codes if residual is None else codes + residual.long()
             inside = (codes >= least) & (codes <= most)
             codes = codes.clamp(least, most)
-        ctx.save_for_backward(inside, (multiplier / 2.0**shift).to(x))
-        ctx.added = residual is not None
-        return codes.to(x.dtype)
+        if residual is not None:
+            codes = codes + residual.long()
+            kept = (codes >= least) & (codes <= most)
+            codes, inside = codes.clamp(least, most), inside & kept
+        ctx.save_for_backward(inside, (multiplier / 2.0**shift).to(x), kept)
+        return codes.to(kind)
 
     @staticmethod
     @once_differentiable
     def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
         ctx: Any, gradient: Tensor
     ) -> tuple[Tensor | None, ...]:
-        inside, ratio = ctx.saved_tensors
-        passed = gradient * inside
-        return passed * ratio, passed if ctx.added else None, None, None, None, None
+        inside, ratio, kept = ctx.saved_tensors
+        added = None if kept is None else gradient * kept
+        return gradient * inside * ratio, added, None, None, None, None, None
 
 
 def straight(exact: Tensor, smooth: Tensor) -> Tensor:
