@@ -31,23 +31,26 @@ MULTIPLIER_BITS = 31
 NORM_BITS = 30
 """A normalised value of 1 is ``2**NORM_BITS / sqrt(channels)``."""
 SHIFTMAX_BITS, GELU_BITS = 15, 23
-"""Fractional bits of an exponential."""
+"""Fractional bits of an exponential, at most."""
 SOFTMAX_BITS = 16
 """Of a probability, whose sign bit is 0."""
 GELU_SLOPE = 1.702
 """``gelu(x)`` is about ``x * sigmoid(GELU_SLOPE * x)``."""
 
 _TOP = (1 << 31) - 1
+_SUM_BITS = 25
+"""Of a sum of exponentials: seven for the quotient, and as many as can be for its summands."""
 
 Codes = NDArray[np.int64]
 
 
 def exponential_bits(bits: int, most: int) -> int:
-    """Return how many fractional bits leave room for sums of ``most`` in 31 bits, at most ``bits``.
+    """Return how many fractional bits keep sums of ``most`` within 25 bits, at most ``bits``.
 
-    I-ViT lets such sums saturate.
+    I-ViT lets sums grow to 31 bits and saturate, which leaves the whole quotient ``2**31 / sum``
+    few bits: of a ShiftGELU, up to a quarter of the greatest input was lost.
     """
-    return max(1, min(bits, 30 - most.bit_length()))
+    return max(1, min(bits, _SUM_BITS - most.bit_length()))
 
 
 def clamp(q: Codes, bits: int) -> Codes:
