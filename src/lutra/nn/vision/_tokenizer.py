@@ -85,14 +85,14 @@ class ConvTokenizer(nn.Module):
 
 def _convolve(layer: Linear, values: Values) -> Values:
     """Convolve 3 x 3 with a border of zeros; channels stay the second axis."""
-    batch, channels, height, width = values.x.shape
+    channels, height, width = values.x.shape[1:]
     if values.scale is None:
         weight = layer.linear_weight.view(-1, channels, 3, 3)
         return Values(F.conv2d(values.x, weight, padding=1))
     # A convolution proper may transform its weights (Winograd), which is not exact.
     rows = F.unfold(values.x, 3, padding=1).transpose(1, 2)
     found = layer(Values(rows, values.scale))
-    pixels = found.x.view(batch, height, width, -1)
+    pixels = found.x.unflatten(1, (height, width))
     return Values(pixels.movedim(-1, 1), found.scale)
 
 
