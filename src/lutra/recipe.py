@@ -225,7 +225,7 @@ class PublishedConfig(Section):
 
 
 _APART: Any = dict.fromkeys(("description", "hardware", "name", "optimise", "published"), ...) | {
-    "model": {"path", "adder"},
+    "model": {"path", "adder", "pretrained"},
     "train": {"distill": {"teacher"}},
 }
 """What training does not depend on, and the places of files whose content it depends on."""
@@ -401,10 +401,11 @@ def load_recipe(path: Path) -> Recipe:
 
 
 def _beside(path: Path, recipe: Recipe) -> Recipe:
-    """Return the recipe with the paths of a model and of a teacher relative to its own folder."""
+    """Return the recipe with the paths of models relative to its own folder."""
     model, train = recipe.model, recipe.train
-    if isinstance(model, TreeLut) and model.path is not None:
-        model = model.model_copy(update={"path": str(path.parent / model.path)})
+    key = {"treelut": "path", "vit": "pretrained"}.get(model.family, "")
+    if (given := getattr(model, key, None)) is not None:
+        model = model.model_copy(update={key: str(path.parent / given)})
     if train.distill.teacher is not None:
         teacher = {"teacher": str(path.parent / train.distill.teacher)}
         distill = train.distill.model_copy(update=teacher)

@@ -4,8 +4,9 @@ import hashlib
 from pathlib import Path
 
 from lutra.data import Dataset
-from lutra.errors import RecipeError
-from lutra.nn.vision import VisionTransformer
+from lutra.errors import ModelError, RecipeError
+from lutra.files import sha256
+from lutra.nn.vision import VisionTransformer, load_deit
 from lutra.recipe import MappingConfig, Recipe
 from lutra.train._checkpoint import load_state, unpack
 from lutra.train._distributed import check_batch, device, joined
@@ -31,8 +32,8 @@ def build_vision(recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int) ->
 
     Raises
     ------
-    RecipeError
-        It does not fit the data set.
+    RecipeError, ModelError
+        It does not fit the data set, or the weights that it starts from do not fit it.
     """
     check_batch(recipe.train.shards, min(recipe.train.batch, len(data.train)))
     check_teacher(recipe, data)
@@ -41,11 +42,15 @@ def build_vision(recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int) ->
         shape = data.image_shape
         if shape is None or data.width > 8 or data.signed:
             raise ValueError("a vision transformer needs images of up to 8 bits per pixel")
-        return VisionTransformer(
+        model = VisionTransformer(
             config, shape, len(data.classes), generator(seed, "initial weights")
         )
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
+    pretrained = _pretrained(config)
+    if pretrained is not None:
+        load_deit(model, pretrained)
+    return model
 
 
 def train_vision(
@@ -141,12 +146,25 @@ def _phase(
 ) -> Phase:
     """Return the training in floating point, or that in integers."""
     digest = training_digest(recipe, data, seed)
-    if teacher := teacher_sha256(recipe):
-        digest = hashlib.sha256(f"{digest} {teacher}".encode()).hexdigest()
+    files = [teacher_sha256(recipe)] if recipe.train.distill.teacher is not None else []
+    if (pretrained := _pretrained(config)) is not None:
+        files.append(sha256(pretrained))
+    if files:
+        digest = hashlib.sha256(" ".join([digest, *files]).encode()).hexdigest()
     if real:
         drop = config.drop_path > 0
         return Phase("float", folder, recipe.train.epochs, seed, digest, drop_path=drop)
     return Phase("train", folder, config.quantised_epochs, seed, digest)
+
+
+def _pretrained(config: Vit | Cct) -> Path | None:
+    """Return the file of weights to start from, where there is one to be."""
+    if isinstance(config, Cct) or config.pretrained is None:
+        return None
+    path = Path(config.pretrained)
+    if not path.is_file():
+        raise ModelError(f"{path}: no such file; model.pretrained is relative to the recipe")
+    return path
 
 
 def _selection(

@@ -79,6 +79,8 @@ class Vit(Transformer):
     family: Literal["vit"]
     patch: Size
     """Side of the patches that tokens are made of."""
+    pretrained: str | None = None
+    """File of a DeiT's weights to start from, .safetensors or .npz, relative to the recipe."""
 
     def tokens(self, image: tuple[int, int]) -> int:
         """Return the tokens of an image (height, width), the class token among them.

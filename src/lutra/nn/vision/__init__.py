@@ -1,5 +1,6 @@
 """Vision transformers whose channel mixers are MLPs or learned tables."""
 
+from lutra.nn.vision._deit import load_deit
 from lutra.nn.vision._freeze import freeze
 from lutra.nn.vision._lut_mixer import LutChannelMixer
 from lutra.nn.vision._lut_nn import CentroidLinear
@@ -16,5 +17,6 @@ __all__ = [
     "Range",
     "VisionTransformer",
     "freeze",
+    "load_deit",
     "piecewise_affine_product",
 ]

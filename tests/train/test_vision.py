@@ -1,0 +1,84 @@
+"""Transformers that start from the weights of a published one."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from lutra.data import Dataset, Split, load
+from lutra.errors import CheckpointError, ModelError
+from lutra.recipe import Recipe, load_recipe, parse_recipe
+from lutra.train import check, restore, train
+from tests.conftest import local
+from tests.nn.vision.test_deit import published
+
+VIT: dict[str, Any] = {
+    "name": "small",
+    "data": {"name": "cifar10"},
+    "model": {
+        "family": "vit",
+        "layers": 1,
+        "heads": 2,
+        "dim": 12,
+        "patch": 16,
+        "mixer": {"kind": "lut", "tables": [12, 12], "candidates": 0},
+        "quantised_epochs": 1,
+    },
+    "train": {"epochs": 1, "batch": 50, "learning_rate": 1e-4, "schedule": "cosine"},
+}
+
+
+@pytest.fixture(scope="module")
+def few() -> Dataset:
+    whole = load(local("cifar10"), validation=5000)
+    parts = {
+        name: Split(getattr(whole, name).x[:100], getattr(whole, name).y[:100])
+        for name in ("train", "validation", "test")
+    }
+    return Dataset(**{**vars(whole), **parts})
+
+
+def recipe(path: Path) -> Recipe:
+    return parse_recipe({**VIT, "model": {**VIT["model"], "pretrained": str(path)}})
+
+
+def test_a_training_starts_from_the_weights(few: Dataset, tmp_path: Path) -> None:
+    path, moved = tmp_path / "w.safetensors", tmp_path / "moved.safetensors"
+    weights = published(12, 1, 16, 5, 10)
+    save_file(weights, path)
+    train(recipe(path), few, 0, tmp_path / "run")
+    model = restore(recipe(path), few, 0, tmp_path / "run")
+    assert isinstance(model, torch.nn.Module)
+    state = model.state_dict()
+    assert torch.allclose(state["positions"], weights["pos_embed"], atol=0.01)
+    path.rename(moved)  # its place does not count, its content does
+    found = restore(recipe(moved), few, 0, tmp_path / "run")
+    assert isinstance(found, torch.nn.Module)
+    assert all(torch.equal(x, state[name]) for name, x in found.state_dict().items())
+    save_file(published(12, 1, 16, 5, 10, seed=1), moved)
+    with pytest.raises(CheckpointError):
+        restore(recipe(moved), few, 0, tmp_path / "run")
+    with pytest.raises(ModelError, match="relative to the recipe"):
+        check(recipe(path), few, 0)
+    save_file(published(12, 2, 16, 5, 10), moved)
+    with pytest.raises(ModelError, match=r"blocks.1.* is unknown"):
+        check(recipe(moved), few, 0)
+
+
+def test_the_path_is_relative_to_the_recipe(tmp_path: Path) -> None:
+    text = """
+name = "small"
+[model]
+family = "vit"
+layers = 1
+heads = 1
+dim = 4
+patch = 7
+pretrained = "deit.safetensors"
+mixer = { kind = "mlp" }
+"""
+    (tmp_path / "small.toml").write_text(text)
+    model = load_recipe(tmp_path / "small.toml").model
+    assert model.family == "vit" and model.pretrained == str(tmp_path / "deit.safetensors")
