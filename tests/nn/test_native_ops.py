@@ -281,3 +281,36 @@ def test_what_is_not_a_number_stays_so() -> None:
         function.hidden_weight[0] = torch.nan
     table = function.table(Entries(torch.tensor([-1.0, 1.0]), 1, 3))
     assert table[0].isnan().all() and table[1].isfinite().all()
+
+
+@given(
+    st.integers(1, 9),
+    st.integers(1, 200),
+    st.integers(1, 12),
+    st.integers(0, 1 << 31),
+    st.booleans(),
+)
+@settings(max_examples=60)
+def test_thermometers_equal_torch(
+    features: int, batch: int, thresholds: int, seed: int, whole: bool
+) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    x, limits = (
+        torch.randn(features, batch, generator=draw),
+        torch.randn(features, thresholds, generator=draw),
+    )
+    unit = 1.0
+    if whole:  # codes, many of which are at a threshold
+        x, limits, unit = (20 * x).round(), (20 * limits).round(), 0.05
+    x[0, 0] = limits[0, 0]
+    codes = native_ops.thermometer(x, limits)
+    assert codes[0, 0] == 1 and torch.equal(codes, torch_ops.thermometer(x, limits))
+    gradient = torch.randn(features * thresholds, batch, generator=draw)
+    for sent in (gradient, gradient.T.contiguous().T, gradient[:, :1].expand_as(gradient)):
+        ours = native_ops.thermometer_backward(sent, x, limits * unit, unit)
+        reference = torch_ops.thermometer_backward(sent, x, limits * unit, unit)
+        for one, other in zip(ours, reference, strict=True):
+            close(one, other)
+    near = torch.full((1, 3), 0.5)
+    slopes, _ = native_ops.thermometer_backward(torch.ones(1, 3), near, torch.tensor([[0.2]]), 1.0)
+    close(slopes, torch.full((1, 3), 0.7))
