@@ -214,6 +214,12 @@ def test_norms_are_those_of_whole_numbers(data: st.DataObject, seed: int, bits: 
     )
 
 
+def test_the_least_variance_there_is() -> None:
+    row, gain, offset = [0, 0, 1, 0], [1 << 31] * 4, [0] * 4
+    found = layer_norm(codes(*row), codes(*gain), codes(*offset), 55, 16)
+    assert found.tolist() == plain_norm(row, gain, offset, 55, 16) and found.max() > 60
+
+
 def test_norms_are_near_the_real_ones() -> None:
     """Within 0.6 codes of 8 bits: half of one by rounding, the rest by the whole mean."""
     draw = np.random.default_rng(0)

@@ -14,6 +14,7 @@ from torch.func import functional_call
 
 from lutra.nn import Signal, TableLayer
 from lutra.nn.vision import LutChannelMixer, VisionTransformer
+from lutra.nn.vision._linear import Linear
 from lutra.nn.vision._values import Range, Values
 from lutra.vit import (
     PAPER_MIXER,
@@ -250,3 +251,29 @@ def test_images_that_no_patches_make_up_are_refused() -> None:
     )
     with pytest.raises(ValueError, match="patches of 5"):
         VisionTransformer(config, (1, 28, 28), 10)
+
+
+def test_thresholds_are_the_least_codes() -> None:
+    module, scale = mixer(0, [9]), torch.tensor(0.037, dtype=torch.float64)
+    q = torch.arange(-128, 128)
+    expected = q * scale >= module.thresholds.detach().double()[..., None]
+    assert torch.equal(q >= module.threshold_codes(scale)[..., None], expected)
+
+
+def test_sums_of_more_than_24_bits_are_exact() -> None:
+    draw = torch.Generator().manual_seed(0)
+    layer = Linear(2000, 6, 8, generator=draw)
+    with torch.no_grad():
+        layer.linear_weight.abs_().add_(0.1)
+    x = torch.randint(100, 128, (9, 2000), generator=draw)
+    found = layer(Values(x.float(), torch.tensor(1.0, dtype=torch.float64))).x
+    assert found.max() > 1 << 24
+    assert torch.equal(found.long(), x @ layer.codes()[0].long().T)
+
+
+def test_a_row_of_zeros_has_a_scale() -> None:
+    for bits in (1, 8):
+        layer = Linear(5, 3, bits)
+        nn.init.zeros_(layer.linear_weight)
+        found = layer(Values(torch.ones(2, 5), torch.tensor(1.0, dtype=torch.float64)))
+        assert found.x.isfinite().all() and found.scale is not None and (found.scale > 0).all()
