@@ -13,12 +13,14 @@ from lutra.circuit import evaluate
 from lutra.data import Dataset, Split, load
 from lutra.nn._norm import BatchNorm
 from lutra.nn.families import FamilyModel
+from lutra.nn.vision import VisionTransformer, freeze
 from lutra.passes import pipeline
 from lutra.recipe import load_recipe
 from lutra.report import published
 from lutra.train import build, check, train
 from lutra.trees import TreeLut
 from lutra.verify import verify_rtl
+from lutra.vit import Cct, Vit, load_integer, save_integer
 from lutra.weightless import Uleen
 
 from .conftest import local
@@ -31,6 +33,8 @@ LARGE = {
     "bthowen-mnist-xl",
     "conv-mnist-lut6",
     "conv-mnist-s",
+    "cct-2-tiny-imagenet-32-lut",
+    "cct-2-tiny-imagenet-32-mlp",
     "difflogic-mnist-small",
     "dwn-cifar10",
     "dwn-jsc-2400",
@@ -44,12 +48,14 @@ LARGE = {
     "uleen-mnist-l",
     "uleen-mnist-m",
 }
-"""Tables of many megabits or by ten thousands, unpruned edges, wide sums: minutes to simulate."""
-NETWORKS, OTHERS = [], []
+"""Tables of many megabits or by ten thousands, unpruned edges, wide sums: minutes to simulate. Or
+images by the hundred thousand."""
+NETWORKS, OTHERS, VISION = [], [], []
 for path in RECIPES:
     marks = [pytest.mark.slow, pytest.mark.timeout(3000)] if path.stem in LARGE else []
-    network = isinstance(load_recipe(path).model, FamilyModel)
-    (NETWORKS if network else OTHERS).append(pytest.param(path, id=path.stem, marks=marks))
+    kind = type(load_recipe(path).model)
+    known = NETWORKS if issubclass(kind, FamilyModel) else VISION if kind in (Vit, Cct) else OTHERS
+    known.append(pytest.param(path, id=path.stem, marks=marks))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
@@ -110,3 +116,19 @@ def test_contract_of_what_is_no_network(path: Path, tmp_path: Path) -> None:
     assert np.array_equal(found["class"][:, 0], codes.argmax(1))
     assert len(np.unique(codes, axis=0)) > 1, "the outputs must depend on the inputs"
     assert verify_rtl(circuit, rows, tmp_path / "rtl").samples == 200
+
+
+@pytest.mark.parametrize("path", VISION)
+def test_contract_of_vision_transformers(path: Path, tmp_path: Path) -> None:
+    """Trained on some rows, an epoch in floating point and one in integers."""
+    recipe = load_recipe(path)
+    whole = data(recipe.data.name, recipe.data.width, recipe.data.clip)
+    short = recipe.train.model_copy(update={"epochs": 1, "warmup": 0})
+    part = replace(whole, train=Split(whole.train.x[:512], whole.train.y[:512]))
+    trained = train(recipe.model_copy(update={"train": short}), part, 1, tmp_path)
+    assert isinstance(trained, VisionTransformer)
+    save_integer(freeze(trained), tmp_path / "integer.safetensors")
+    rows = whole.test.x[:200]
+    codes = trained.codes(torch.from_numpy(rows)).numpy()
+    assert np.array_equal(load_integer(tmp_path / "integer.safetensors").scores(rows), codes)
+    assert len(np.unique(codes, axis=0)) > 1, "the outputs must depend on the inputs"
