@@ -79,7 +79,7 @@ def test_a_trained_model_says_what_its_integers_say(
         model = trained(kind, x, y, shape)
         compare(model, x)
         assert torch.equal(model(x), model.codes(x) * model.scores(x).scale.float())
-        assert kind[-1] != "8" or len(model.codes(x).unique(dim=0)) > 3
+        assert kind[-1] != "8" or len(model.codes(x).unique(dim=0)) > 1
         expected = model.codes(x)
         model.train()
         assert torch.equal(model.scores(x).x.long(), expected)

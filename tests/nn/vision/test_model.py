@@ -277,3 +277,17 @@ def test_a_row_of_zeros_has_a_scale() -> None:
         nn.init.zeros_(layer.linear_weight)
         found = layer(Values(torch.ones(2, 5), torch.tensor(1.0, dtype=torch.float64)))
         assert found.x.isfinite().all() and found.scale is not None and (found.scale > 0).all()
+
+
+@pytest.mark.parametrize("kind", ["vit-mlp-8", "cct-lut-1"])
+def test_class_scores_compare_by_their_codes(kind: str) -> None:
+    model = build(kind, (1, 14, 14)).train()
+    with torch.no_grad():
+        model.head.linear_weight *= torch.logspace(-2, 2, 10)[:, None]
+    raw = torch.randint(256, (32, 196), dtype=torch.uint8)
+    model(raw)
+    model.constrain()
+    model.quantise()
+    codes, real = model.codes(raw), model(raw)
+    assert torch.equal(codes.argmax(1), real.argmax(1))
+    assert torch.equal(codes.sort().values, codes.gather(1, real.argsort()))

@@ -34,6 +34,8 @@ class Linear(nn.Module):
         Of x.
     generator
         Source of the initial weights.
+    one_scale
+        Let all rows have the greatest row's scale, so that outputs compare by their codes.
     """
 
     def __init__(
@@ -44,9 +46,10 @@ class Linear(nn.Module):
         bias: bool = True,
         input_bits: int = 8,
         generator: torch.Generator | None = None,
+        one_scale: bool = False,
     ) -> None:
         super().__init__()
-        self.bits = bits
+        self.bits, self.one_scale = bits, one_scale
         weight = torch.empty(outputs, inputs)
         nn.init.trunc_normal_(weight, std=0.02, generator=generator)
         self.linear_weight = nn.Parameter(weight)
@@ -69,12 +72,14 @@ class Linear(nn.Module):
         """Return whole weights (outputs, inputs), with gradient, and each row's scale, float64."""
         weight = self.linear_weight
         size = weight.detach().double().abs()
+        least, most = bounds(self.bits)
+        scale = size.mean(1) if self.bits == 1 else size.amax(1) / most
+        scale = scale.clamp_min(_LEAST / most)
+        if self.one_scale:
+            scale = scale.amax().expand_as(scale)
         if self.bits == 1:
-            scale = size.mean(1).clamp_min(_LEAST)
             exact = torch.where(weight >= 0, 1.0, -1.0)
         else:
-            least, most = bounds(self.bits)
-            scale = size.amax(1).clamp_min(_LEAST) / most
             exact = (weight.detach().double() / scale[:, None]).round().clamp(least, most)
         return straight(exact.to(weight), weight / scale[:, None].to(weight)), scale
 

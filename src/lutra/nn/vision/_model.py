@@ -134,7 +134,7 @@ class VisionTransformer(nn.Module):
         self.pooling: AttentionPooling | None = None
         if isinstance(config, Cct):
             self.pooling = AttentionPooling(dim, activations, generator)
-        self.head = Linear(dim, classes, 8, True, activations, generator)
+        self.head = Linear(dim, classes, 8, True, activations, generator, one_scale=True)
         self.integers: Tensor
         self.register_buffer("integers", torch.zeros((), dtype=torch.bool))
 
