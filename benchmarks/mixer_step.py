@@ -28,7 +28,8 @@ from torch import Tensor, nn
 
 from lutra.bench import record
 from lutra.nn.vision import LutChannelMixer, MlpChannelMixer, VisionTransformer
-from lutra.nn.vision._values import Range, Values
+from lutra.nn.vision._range import Range
+from lutra.nn.vision._values import Values
 from lutra.vit import LutMixer, MlpMixer, cct_2_3x2
 
 BATCH, TOKENS, DIM, ROUNDS = 128, 64, 128, 7

@@ -15,7 +15,8 @@ from torch.func import functional_call
 from lutra.nn import Signal, TableLayer
 from lutra.nn.vision import LutChannelMixer, VisionTransformer
 from lutra.nn.vision._linear import Linear
-from lutra.nn.vision._values import Range, Values
+from lutra.nn.vision._range import Range
+from lutra.nn.vision._values import Values
 from lutra.vit import (
     PAPER_MIXER,
     Cct,

@@ -7,7 +7,7 @@ from lutra.nn.vision._lut_nn import CentroidLinear
 from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._model import VisionTransformer
 from lutra.nn.vision._piecewise_affine import PiecewiseAffineLinear, piecewise_affine_product
-from lutra.nn.vision._values import Range
+from lutra.nn.vision._range import Range
 
 __all__ = [
     "CentroidLinear",

@@ -4,9 +4,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lutra.nn.vision._linear import EXACT, Linear
+from lutra.nn.vision._linear import Linear
 from lutra.nn.vision._nonlinear import Shiftmax
-from lutra.nn.vision._values import Requantise, Values
+from lutra.nn.vision._requantise import Requantise
+from lutra.nn.vision._values import EXACT, Values
 from lutra.vit import Precision
 
 __all__ = ["Attention"]

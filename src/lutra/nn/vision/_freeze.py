@@ -21,8 +21,10 @@ from lutra.nn.vision._model import (
 )
 from lutra.nn.vision._nonlinear import whole_unit
 from lutra.nn.vision._norm import LayerNorm
+from lutra.nn.vision._range import Ranged
+from lutra.nn.vision._requantise import dyadic
 from lutra.nn.vision._tokenizer import PatchTokenizer
-from lutra.nn.vision._values import Ranged, bounds, dyadic
+from lutra.nn.vision._values import bounds
 from lutra.vit import (
     GELU_SLOPE,
     SOFTMAX_BITS,

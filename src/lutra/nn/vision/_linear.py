@@ -4,14 +4,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lutra.nn.vision._values import Values, bounds, straight
+from lutra.nn.vision._values import EXACT, Values, bounds, straight
 
-__all__ = ["BIAS_BITS", "EXACT", "Linear"]
+__all__ = ["BIAS_BITS", "Linear"]
 
 BIAS_BITS = 23
 """Of a bias code, so that a sum of products and it stays a whole number in a float."""
-EXACT = 1 << 24
-"""Below it, every whole number is a float32."""
 _LEAST = 1e-9
 """Of a row's magnitude, lest a row of zeros has no scale."""
 

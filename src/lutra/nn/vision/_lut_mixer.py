@@ -12,7 +12,8 @@ from lutra.nn._table_domain import operations
 from lutra.nn._table_layer import TableLayer
 from lutra.nn._wiring import balanced_wiring
 from lutra.nn.functions import Direct
-from lutra.nn.vision._values import Range, Values, bounds, straight
+from lutra.nn.vision._range import Range
+from lutra.nn.vision._values import Values, bounds, straight
 from lutra.vit import STREAM_BITS, LutMixer
 
 __all__ = ["LutChannelMixer"]

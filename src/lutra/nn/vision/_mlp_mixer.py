@@ -5,7 +5,9 @@ from torch import nn
 
 from lutra.nn.vision._linear import Linear
 from lutra.nn.vision._nonlinear import ShiftGelu
-from lutra.nn.vision._values import Range, Requantise, Values
+from lutra.nn.vision._range import Range
+from lutra.nn.vision._requantise import Requantise
+from lutra.nn.vision._values import Values
 from lutra.vit import MlpMixer, Precision
 
 __all__ = ["MlpChannelMixer"]

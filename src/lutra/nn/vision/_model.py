@@ -15,8 +15,10 @@ from lutra.nn.vision._lut_mixer import LutChannelMixer
 from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._nonlinear import Shiftmax
 from lutra.nn.vision._norm import LayerNorm
+from lutra.nn.vision._range import Range
+from lutra.nn.vision._requantise import Requantise
 from lutra.nn.vision._tokenizer import ConvTokenizer, PatchTokenizer
-from lutra.nn.vision._values import Range, Requantise, Values, bounds, straight
+from lutra.nn.vision._values import Values, bounds, straight
 from lutra.vit import PIXEL_ZERO, STREAM_BITS, Cct, LutMixer, Vit
 
 __all__ = ["PIXEL", "AttentionPooling", "Encoder", "VisionTransformer", "whole_positions"]

@@ -6,7 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lutra.nn.vision._values import Range, Ranged, Values, bounds, straight
+from lutra.nn.vision._range import Range, Ranged
+from lutra.nn.vision._values import Values, bounds, straight
 from lutra.vit import MULTIPLIER_BITS, NORM_BITS
 
 __all__ = ["LayerNorm"]

@@ -7,7 +7,8 @@ import torch.nn.functional as F
 from torch import nn
 
 from lutra.nn.vision._linear import Linear
-from lutra.nn.vision._values import Requantise, Values
+from lutra.nn.vision._requantise import Requantise
+from lutra.nn.vision._values import Values
 from lutra.vit import Cct, Vit
 
 __all__ = ["ConvTokenizer", "PatchTokenizer"]
