@@ -341,6 +341,18 @@ def test_schedules() -> None:
     )
 
 
+def test_crops_shift_by_whole_pixels_in_every_direction() -> None:
+    raw = torch.randint(1, 256, (400, 3, 4, 5), dtype=torch.uint8)
+    draw = torch.Generator().manual_seed(0)
+    found = augment(raw.flatten(1), (4, 5), AugmentConfig(crop=2), draw).view(raw.shape)
+    wide = torch.nn.functional.pad(raw, [2, 2, 2, 2])
+    shifts = [(top, left) for top in range(5) for left in range(5)]
+    views = torch.stack([wide[:, :, y : y + 4, x : x + 5] for y, x in shifts])
+    equal = (views == found).flatten(2).all(2)
+    assert (equal.sum(0) == 1).all()  # each image is exactly one of its shifts
+    assert equal.any(1).all()  # and every shift is met
+
+
 def test_augmentation_moves_images_as_asked() -> None:
     image = torch.zeros(2, 28, 28, dtype=torch.uint8)
     image[:, 10:18, 12:16] = 200

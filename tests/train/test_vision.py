@@ -1,4 +1,4 @@
-"""Transformers that start from the weights of a published one."""
+"""A small transformer learns digits; another starts from the weights of a published one."""
 
 from pathlib import Path
 from typing import Any
@@ -7,11 +7,12 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from lutra.data import Dataset, Split, load
+from lutra.data import Dataset, load
 from lutra.errors import CheckpointError, ModelError
+from lutra.nn.vision import VisionTransformer, freeze
 from lutra.recipe import Recipe, load_recipe, parse_recipe
-from lutra.train import check, restore, train
-from tests.conftest import local
+from lutra.train import accuracy, check, restore, train
+from tests.conftest import ROOT, first_rows, local
 from tests.nn.vision.test_deit import published
 
 VIT: dict[str, Any] = {
@@ -33,11 +34,22 @@ VIT: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def few() -> Dataset:
     whole = load(local("cifar10"), validation=5000)
-    parts = {
-        name: Split(getattr(whole, name).x[:100], getattr(whole, name).y[:100])
-        for name in ("train", "validation", "test")
-    }
-    return Dataset(**{**vars(whole), **parts})
+    return first_rows(whole, train=100, validation=100, test=100)
+
+
+@pytest.mark.parametrize("mixer", [{"kind": "lut", "tables": [64, 64]}, {"kind": "mlp"}], ids=str)
+def test_a_small_transformer_learns_digits(mixer: dict[str, Any], tmp_path: Path) -> None:
+    content = load_recipe(ROOT / "recipes" / "vit-mnist-lut.toml").model_dump()
+    content["model"] |= {"mixer": mixer, "dim": 48}
+    content["train"] |= {"epochs": 3, "batch": 64, "warmup": 50, "ema": 0.95, "augment": {}}
+    data = first_rows(load("mnist", validation=5000), train=10_000, validation=1000, test=1000)
+    model = train(parse_recipe(content), data, 0, tmp_path)
+    x, y = torch.from_numpy(data.test.x), torch.from_numpy(data.test.y)
+    found = accuracy(model, x, y)
+    assert isinstance(model, VisionTransformer) and model.quantised
+    scores = freeze(model).scores(data.test.x)
+    assert (scores == model.codes(x).numpy()).all()
+    assert found > 60
 
 
 def recipe(path: Path) -> Recipe:

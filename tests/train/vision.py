@@ -11,11 +11,11 @@ from typing import Any
 
 from safetensors.torch import load_file
 
-from lutra.data import Dataset, Split
+from lutra.data import Dataset
 from lutra.recipe import parse_recipe
 from lutra.train import _loop, train
 
-from ..conftest import ROOT, small
+from ..conftest import ROOT, first_rows, small
 
 _TRANSFORMER = {
     "layers": 2,
@@ -55,17 +55,7 @@ def tiny_transformer(backbone: str, **train: Any) -> dict[str, Any]:
 
 def few() -> Dataset:
     """MNIST's first 512 training images, and 100 of each other part."""
-    whole = small()
-
-    def first(part: Split, count: int) -> Split:
-        return Split(part.x[:count], part.y[:count])
-
-    parts = {
-        "train": first(whole.train, 512),
-        "validation": first(whole.validation, 100),
-        "test": first(whole.test, 100),
-    }
-    return Dataset(**{**vars(whole), **parts})
+    return first_rows(small(), train=512, validation=100, test=100)
 
 
 def run(

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.data._images import check_labels, pixel_names, planes, read_rgb
+from lutra.data._images import check_labels, photo_table, planes, read_rgb
 from lutra.data._npz import array, read_arrays
 from lutra.data._request import Request, is_file
 from lutra.data._table import Rows, Table
@@ -42,17 +42,7 @@ def load_cifar10(request: Request) -> Table:
             f"{_BATCHES[0]} to test_batch.bin, into cifar10/ of a folder named by LUTRA_DATA."
         )
     joined = Rows(*(np.concatenate(parts) for parts in zip(*train, strict=True)))
-    return Table(
-        "cifar10",
-        joined,
-        None,
-        test,
-        _CLASSES,
-        pixel_names(SIDE),
-        image=(SIDE, SIDE),
-        scale=1 / 255,
-        source=str(folder),
-    )
+    return photo_table("cifar10", joined, test, _CLASSES, SIDE, folder)
 
 
 def read_binary(path: Path, classes: int, skip: int = 0) -> Rows:

@@ -1,7 +1,7 @@
 """CIFAR-100: the photographs of CIFAR-10's makers in 100 finer classes."""
 
 from lutra.data._cifar10 import SIDE, read_binary
-from lutra.data._images import pixel_names
+from lutra.data._images import photo_table
 from lutra.data._local import local_file, read_lines
 from lutra.data._request import Request
 from lutra.data._table import Table
@@ -28,14 +28,4 @@ def load_cifar100(request: Request) -> Table:
     train, test = (
         read_binary(folder / name, _CLASSES, skip=1) for name in ("train.bin", "test.bin")
     )
-    return Table(
-        "cifar100",
-        train,
-        None,
-        test,
-        classes,
-        pixel_names(SIDE),
-        image=(SIDE, SIDE),
-        scale=1 / 255,
-        source=str(folder),
-    )
+    return photo_table("cifar100", train, test, classes, SIDE, folder)

@@ -1,24 +1,26 @@
 """Photographs: files of any format become planes of red, green and blue."""
 
 import io
+import itertools
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lutra.data._table import Rows, Table
 from lutra.errors import DataError, missing_extra
 
-__all__ = ["check_labels", "pixel_names", "planes", "read_rgb"]
+__all__ = ["check_labels", "photo_table", "planes", "read_rgb"]
 
 
-def pixel_names(side: int) -> tuple[str, ...]:
-    """Name the features of a square photograph: plane by plane, row by row."""
-    return tuple(
-        f"{plane}r{row}c{column}"
-        for plane in ("red", "green", "blue")
-        for row in range(side)
-        for column in range(side)
-    )
+def photo_table(
+    name: str, train: Rows, test: Rows, classes: tuple[str, ...], side: int, source: Path | None
+) -> Table:
+    """Return a set of square photographs, whose features are plane by plane, row by row."""
+    pixels = itertools.product(("red", "green", "blue"), range(side), range(side))
+    features = tuple(f"{plane}r{row}c{column}" for plane, row, column in pixels)
+    image = (side, side)
+    return Table(name, train, None, test, classes, features, image, 1 / 255, str(source))
 
 
 def read_rgb(file: Path | bytes, side: int, name: str = "") -> NDArray[np.uint8]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lutra.data._images import check_labels, pixel_names, planes, read_rgb
+from lutra.data._images import check_labels, photo_table, planes, read_rgb
 from lutra.data._local import local_file, read_lines
 from lutra.data._npz import Arrays, array, read_arrays
 from lutra.data._request import Request
@@ -39,7 +39,7 @@ def load_tiny_imagenet(request: Request) -> Table:
         raise DataError(f"{notes}, line {short[0]}: expected the names of a file and of a class")
     shown = [folder / "val" / "images" / Path(row[0]).name for row in rows]
     test = _files(shown, [row[1] for row in rows], classes, notes)
-    return _table("tiny-imagenet", train, test, tuple(classes), 64, folder)
+    return photo_table("tiny-imagenet", train, test, tuple(classes), 64, folder)
 
 
 def load_tiny_imagenet_32(request: Request) -> Table:
@@ -52,14 +52,7 @@ def load_tiny_imagenet_32(request: Request) -> Table:
     arrays = read_arrays(path)
     classes = tuple(map(str, array(path, arrays, "names", "U", (1,))))
     train, test = (_packed(path, arrays, part, len(classes)) for part in ("train", "val"))
-    return _table("tiny-imagenet-32", train, test, classes, 32, path)
-
-
-def _table(
-    name: str, train: Rows, test: Rows, classes: tuple[str, ...], side: int, source: Path
-) -> Table:
-    names, image = pixel_names(side), (side, side)
-    return Table(name, train, None, test, classes, names, image, 1 / 255, str(source))
+    return photo_table("tiny-imagenet-32", train, test, classes, 32, path)
 
 
 def _files(files: list[Path], labels: list[str], classes: list[str], where: Path) -> Rows:

@@ -40,7 +40,7 @@ from lutra.train._mix import mix
 from lutra.train._random import generator
 from lutra.train._rewire import Rewiring
 from lutra.train._schedule import learning_rate
-from lutra.train._trained import Scored
+from lutra.train._trained import Trained
 from lutra.weightless import UleenModel
 
 __all__ = ["Phase", "Progress", "accuracy", "fit"]
@@ -143,7 +143,7 @@ class Phase:
         return self.folder / f"{self.name}.jsonl"
 
 
-def accuracy(model: Scored | Teacher, x: Tensor, y: Tensor) -> float:
+def accuracy(model: Trained | Teacher, x: Tensor, y: Tensor) -> float:
     """Return the share of rows, in per cent, whose greatest output code is at the label."""
     return 100 * (model.codes(x).argmax(dim=1) == y).double().mean().item()
 

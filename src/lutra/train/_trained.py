@@ -1,4 +1,4 @@
-"""What every training leaves: something that scores rows, and most often lowers to a circuit."""
+"""What every training leaves: something that scores rows, and mostly lowers to a circuit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from torch import Tensor
 
 from lutra.circuit import Circuit
 
-__all__ = ["NumpyModel", "Scored", "Trained"]
+__all__ = ["NumpyModel", "Trained"]
 
 
-class Scored(Protocol):
-    """A model that scores rows; `lutra.nn.vision.VisionTransformer` is one."""
+class Trained(Protocol):
+    """A trained model; `lutra.nn.LutModel` is one."""
 
     @property
     def estimated_lut6(self) -> int | None:
@@ -31,14 +31,10 @@ class Scored(Protocol):
         """Return the scores of raw features: (samples, classes), int64 where they are whole."""
         ...
 
-
-class Trained(Scored, Protocol):
-    """A trained model that lowers to a circuit; `lutra.nn.LutModel` is one."""
-
     def lower(
         self, name: str, classes: Sequence[str] = (), features: Sequence[str] = ()
     ) -> Circuit:
-        """Return the circuit: ``scores`` and ``class``."""
+        """Return the circuit, ``scores`` and ``class``; CircuitError where it has none."""
         ...
 
 
