@@ -14,7 +14,7 @@ from lutra.tools._cpp import build
 from lutra.tools._find import Tool, find_verilator
 from lutra.tools._run import run
 
-__all__ = ["lint", "run_testbench", "simulate"]
+__all__ = ["lint", "run_testbench", "simulate", "verilate"]
 
 _HARNESS = Path(__file__).with_name("harness.cpp")
 
@@ -66,7 +66,9 @@ def simulate(
         "GET": " ".join(f"get(top->{port.name}, to, {_bytes(port)});" for port in ports),
         **({"CLOCKED": ""} if rtl.clocked else {}),
     }
-    program = _verilate(rtl, folder, files or rtl.files, ["--cc"], design, timeout)
+    options = ["--cc", "--top-module", rtl.top]
+    sources = _sources(rtl, files or rtl.files)
+    program = verilate(sources, folder, options, design, _HARNESS, timeout)
     write_atomic(folder / "x.bin", x.tobytes())
     (folder / "y.bin").unlink(missing_ok=True)
     run([program], folder, log=Path("sim.log"), timeout=timeout)
@@ -86,7 +88,7 @@ def run_testbench(rtl: Rtl, folder: Path | None = None, timeout: float = 600) ->
     """
     folder = (folder or rtl.folder / "testbench").resolve()
     options = ["--cc", "--main", "--timing", "--top-module", "tb", rtl.folder.resolve() / "tb.v"]
-    program = _verilate(rtl, folder, rtl.files, options, None, timeout)
+    program = verilate(_sources(rtl, rtl.files), folder, options, None, _HARNESS, timeout)
     return run([program], rtl.folder.resolve(), log=folder / "sim.log", timeout=timeout).output
 
 
@@ -99,29 +101,53 @@ def lint(rtl: Rtl, timeout: float = 600) -> None:
     run(argv, rtl.folder, log=Path("lint.log"), timeout=timeout, env=environment)
 
 
-def _verilate(
-    rtl: Rtl,
+def verilate(
+    sources: Sequence[Path],
     folder: Path,
-    files: Sequence[Path],
     options: Sequence[str | Path],
     design: Mapping[str, object] | None,
+    harness: Path,
     timeout: float,
+    optimise: bool = False,
 ) -> Path:
+    """Return the program that Verilator makes of Verilog files and a main program.
+
+    Parameters
+    ----------
+    sources
+        Verilog, absolute.
+    folder
+        Where it is built.
+    options
+        Of Verilator; the top module among them.
+    design
+        Macros that the main program reads; None where Verilator makes it.
+    harness
+        The main program.
+    timeout
+        Seconds for each step.
+    optimise
+        Whether the C++ compiler optimises.
+
+    Raises
+    ------
+    ToolError
+        Verilator or the compiler is missing or fails.
+    """
     tool = find_verilator()
     if folder.exists():
         for old in (*folder.glob("*.cpp"), *folder.glob("*.h"), *folder.glob("*.o")):
             old.unlink()
-    top = [] if "--top-module" in options else ["--top-module", rtl.top]
-    argv = [tool.path, *options, *top, "--prefix", "Vtop", "--Mdir", "."]
+    argv = [tool.path, *options, "--prefix", "Vtop", "--Mdir", "."]
     argv += ["-Wno-fatal", "-Wno-lint", "--x-assign", "fast", "--x-initial", "fast"]
-    argv += ["--output-split", "5000", *_sources(rtl, files)]
+    argv += ["--output-split", "5000", *sources]
     environment = {"VERILATOR_ROOT": str(_root(tool))}
     run(argv, folder, log=Path("verilator.log"), timeout=timeout, env=environment)
     if design is not None:
         lines = [f"#define {name} {value}\n" for name, value in design.items()]
         write_atomic(folder / "design.h", "".join(lines))
-        write_atomic(folder / "harness.cpp", _HARNESS.read_bytes())
-    return build(folder, _root(tool), tool, timeout)
+        write_atomic(folder / "harness.cpp", harness.read_bytes())
+    return build(folder, _root(tool), tool, timeout, optimise)
 
 
 def _sources(rtl: Rtl, files: Sequence[Path]) -> list[Path]:

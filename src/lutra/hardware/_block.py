@@ -1,0 +1,159 @@
+"""Blocks: hardware that takes a stream of codes and gives one, and how they become a design."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.errors import OutputError
+from lutra.files import write_atomic
+
+__all__ = ["Block", "Design", "Memory", "write_design"]
+
+_PRIMITIVES = Path(__file__).with_name("rtl")
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """What a memory holds when the device starts."""
+
+    values: NDArray[np.int64]
+    """Signed or unsigned, (words, lanes); lane 0 in the lowest bits."""
+    width: int
+    """Bits per lane."""
+
+    def text(self) -> str:
+        """Return it as ``$readmemh`` reads it, one word per line."""
+        lanes = self.values.astype(object) & ((1 << self.width) - 1)
+        weights = np.array([1 << (self.width * lane) for lane in range(lanes.shape[1])], object)
+        digits = -(-self.width * lanes.shape[1] // 4)
+        return "".join(f"{word:0{digits}x}\n" for word in (lanes * weights).sum(1))
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """An instance of a static module, with its constants.
+
+    Parameters
+    ----------
+    name
+        Of the module that is generated around it.
+    module
+        The static one, in the folder ``rtl``; its ports are ``clk``, ``rst`` and two streams,
+        ``in`` and ``out``, each with ``valid``, ``ready`` and ``data``.
+    parameters
+        Its parameters.
+    memories
+        Parameter that takes the file's name -> contents.
+    input_bits, output_bits
+        Widths of the streams.
+    sources
+        File name -> generated Verilog that the module needs besides.
+    body
+        Text in place of the instance, for blocks that are made of others.
+    """
+
+    name: str
+    module: str
+    parameters: Mapping[str, int | str]
+    memories: Mapping[str, Memory]
+    input_bits: int
+    output_bits: int
+    sources: Mapping[str, str] = field(default_factory=dict)
+    body: str | None = None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise OutputError(f"block {self.name!r}: names are lower case, digits and _")
+
+    def files(self) -> dict[str, str]:
+        """Return file name -> content, the module itself last."""
+        found = {self._memory(name): memory.text() for name, memory in self.memories.items()}
+        return {**found, **self.sources, f"{self.name}.sv": self._text()}
+
+    def _memory(self, parameter: str) -> str:
+        return f"{self.name}_{parameter.lower()}.mem"
+
+    def _text(self) -> str:
+        parameters = {name: str(value) for name, value in self.parameters.items()}
+        parameters |= {name: f'"{self._memory(name)}"' for name in self.memories}
+        given = ",\n".join(f"        .{name}({value})" for name, value in parameters.items())
+        body = self.body or f"    {self.module} #(\n{given}\n    ) block (.*);\n"
+        return header(self.name, self.input_bits, self.output_bits) + body + "endmodule\n"
+
+
+@dataclass(frozen=True)
+class Design:
+    """SystemVerilog on disk; simulators and synthesis run in its folder, where memories lie."""
+
+    folder: Path
+    top: str
+    files: tuple[Path, ...]
+    input_bits: int
+    output_bits: int
+
+
+def write_design(blocks: Sequence[Block], folder: Path, top: str = "accelerator") -> Design:
+    """Write blocks, each fed by the one before, and a module ``top`` around them.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    files = {path.name: path.read_text() for path in sorted(_PRIMITIVES.glob("*.sv"))}
+    for block in blocks:
+        files |= block.files()
+    files[f"{top}.sv"] = chain(top, blocks)
+    for name, text in files.items():
+        write_atomic(folder / name, text)
+    sources = tuple(folder / name for name in files if name.endswith((".sv", ".v")))
+    return Design(folder, top, sources, blocks[0].input_bits, blocks[-1].output_bits)
+
+
+def header(name: str, input_bits: int, output_bits: int) -> str:
+    """Return the beginning of a module with an input and an output stream."""
+    ports = [
+        "input logic clk",
+        "input logic rst",
+        "input logic in_valid",
+        "output logic in_ready",
+        f"input logic [{input_bits - 1}:0] in_data",
+        "output logic out_valid",
+        "input logic out_ready",
+        f"output logic [{output_bits - 1}:0] out_data",
+    ]
+    return f"module {name} (\n" + ",\n".join(f"    {port}" for port in ports) + "\n);\n"
+
+
+def chain(name: str, blocks: Sequence[Block]) -> str:
+    """Return a module of blocks in a row."""
+    lines = list(_links(blocks))
+    last = len(blocks)
+    lines += [
+        "    assign valid0 = in_valid;",
+        "    assign in_ready = ready0;",
+        "    assign data0 = in_data;",
+        f"    assign out_valid = valid{last};",
+        f"    assign ready{last} = out_ready;",
+        f"    assign out_data = data{last};",
+    ]
+    text = header(name, blocks[0].input_bits, blocks[-1].output_bits)
+    return text + "\n".join(lines) + "\nendmodule\n"
+
+
+def _links(blocks: Sequence[Block]) -> Iterable[str]:
+    widths = [blocks[0].input_bits, *(block.output_bits for block in blocks)]
+    for i, width in enumerate(widths):
+        yield f"    logic valid{i}, ready{i};"
+        yield f"    logic [{width - 1}:0] data{i};"
+    for i, block in enumerate(blocks):
+        yield (
+            f"    {block.name} {block.name}_block (.clk, .rst,\n"
+            f"        .in_valid(valid{i}), .in_ready(ready{i}), .in_data(data{i}),\n"
+            f"        .out_valid(valid{i + 1}), .out_ready(ready{i + 1}), .out_data(data{i + 1}));"
+        )
