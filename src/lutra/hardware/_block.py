@@ -21,7 +21,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 class Memory:
     """What a memory holds when the device starts."""
 
-    values: NDArray[np.int64]
+    values: NDArray[np.int64] | NDArray[np.object_]
     """Signed or unsigned, (words, lanes); lane 0 in the lowest bits."""
     width: int
     """Bits per lane."""

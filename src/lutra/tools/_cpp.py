@@ -38,7 +38,13 @@ def build(
     """
     compiler = find_compiler()
     include = root / "include"
-    flags = [*_FLAGS, "-O2" if optimise else "-O0", f"-I{include}", f"-I{include / 'vltstd'}", "-I."]
+    flags = [
+        *_FLAGS,
+        "-O2" if optimise else "-O0",
+        f"-I{include}",
+        f"-I{include / 'vltstd'}",
+        "-I.",
+    ]
     sources = sorted(p for p in folder.glob("*.cpp") if not p.name.startswith("unit"))
     units = _units(folder, sources)
     with ThreadPoolExecutor(_JOBS) as pool:

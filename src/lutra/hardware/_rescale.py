@@ -1,0 +1,22 @@
+"""Rescaling with one shift for all channels, as the hardware does it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.vit import parts
+
+__all__ = ["common_shift"]
+
+
+def common_shift(rescale: parts.Rescale, channels: int) -> tuple[NDArray[np.object_], int, int]:
+    """Return multipliers of so many channels, their common shift, and the bits of the widest.
+
+    ``(q M + 2**(s - 1)) >> s`` is the same with ``M 2**d`` and ``s + d``. A single bit is a sign, of
+    which the multiplier does not matter.
+    """
+    if rescale.bits == 1:
+        return np.full(channels, 1, object), 1, 1
+    shift = int(rescale.shift.max())
+    wide = rescale.multiplier.astype(object) << (shift - rescale.shift).astype(object)
+    found = np.broadcast_to(wide, (channels,)).astype(object)
+    return found, shift, max(1, int(found.max()).bit_length())
