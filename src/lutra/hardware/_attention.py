@@ -1,0 +1,286 @@
+"""Multi-head attention on one systolic array: its program, constants and block."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.hardware._block import Block, Memory
+from lutra.hardware._program import Tile, address_bits, program
+from lutra.hardware._rescale import common_shift
+from lutra.vit import SHIFTMAX_BITS, exponential_bits, parts
+
+__all__ = ["attention_block", "attention_program"]
+
+_K, _Q, _V, _S, _M, _O = range(6)
+_A_X, _A_Q, _A_E, _A_W = range(4)
+_B_W, _B_X, _B_K, _B_V = range(4)
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """Tiles of an attention on an array."""
+
+    side: int
+    tokens: int
+    dim: int
+    heads: int
+
+    @property
+    def width(self) -> int:
+        return self.dim // self.heads
+
+    @property
+    def rows(self) -> int:
+        """Tiles of tokens."""
+        return -(-self.tokens // self.side)
+
+    @property
+    def columns(self) -> int:
+        """Tiles of channels."""
+        return -(-self.dim // self.side)
+
+    @property
+    def values(self) -> int:
+        """Tiles of channels of one head."""
+        return -(-self.width // self.side)
+
+    def channels(self, tile: int) -> int:
+        """Return the channels in a tile of all heads."""
+        return min(self.side, self.dim - tile * self.side)
+
+
+def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile]:
+    """Return the tiles of one image.
+
+    K, then Q, then V, of all tokens. Scores of a tile of queries and a head are followed by the
+    values of the one before, whose softmax is ready by then. The projection is last.
+    """
+    shape = _Shape(side, tokens, dim, heads)
+    tiles: list[Tile] = []
+    weights = 0
+    for kind in (_K, _Q):
+        for row in range(shape.rows):
+            for column in range(shape.columns):
+                tiles.append(
+                    Tile(
+                        kind,
+                        _A_X,
+                        row * dim,
+                        _B_W,
+                        weights + column * dim,
+                        dim,
+                        shape.channels(column),
+                        row * dim + column * side,
+                        kind * dim + column * side,
+                    )
+                )
+        weights += shape.columns * dim
+    queries = len(tiles) - 1
+    for row in range(shape.rows):
+        for tile in range(heads * shape.values):
+            used = min(side, tokens - row * side)
+            out = tile * tokens + row * side
+            a = weights + tile * dim
+            tiles.append(Tile(_V, _A_W, a, _B_X, row * dim, dim, used, out, tile))
+    values = len(tiles) - 1
+    weights += heads * shape.values * dim
+    items = [(head, row) for head in range(heads) for row in range(shape.rows)]
+    mixed: dict[int, int] = {}
+    for number in range(len(items) + 1):
+        if number < len(items):
+            tiles += _scores(shape, *items[number], number % 2, queries)
+        if number:
+            tiles += _mixed(shape, *items[number - 1], 1 - number % 2, values)
+            mixed[items[number - 1][1]] = len(tiles) - 1
+    for row in range(shape.rows):
+        for column in range(shape.columns):
+            out = row * dim + column * side
+            constant = 3 * dim + side + column * side
+            b = weights + column * dim
+            used = shape.channels(column)
+            tiles.append(
+                Tile(_O, _A_Q, row * dim, _B_W, b, dim, used, out, constant, [mixed[row]])
+            )
+    return tiles
+
+
+def _scores(shape: _Shape, head: int, row: int, slot: int, queries: int) -> list[Tile]:
+    side, first = shape.side, head * shape.width
+    return [
+        Tile(
+            kind=_S,
+            a_from=_A_Q,
+            a=row * shape.dim + first,
+            b_from=_B_K,
+            b=key * shape.dim + first,
+            depth=shape.width,
+            columns=min(side, shape.tokens - key * side),
+            out=slot * shape.tokens + key * side,
+            constant=2 * shape.dim,
+            needs=[queries],
+            slot=slot,
+        )
+        for key in range(shape.rows)
+    ]
+
+
+def _mixed(shape: _Shape, head: int, row: int, slot: int, values: int) -> list[Tile]:
+    side = shape.side
+    return [
+        Tile(
+            kind=_M,
+            a_from=_A_E,
+            a=slot * shape.tokens,
+            b_from=_B_V,
+            b=(head * shape.values + tile) * shape.tokens,
+            depth=shape.tokens,
+            columns=min(side, shape.width - tile * side),
+            out=row * shape.dim + head * shape.width + tile * side,
+            constant=2 * shape.dim + side + head * shape.width + tile * side,
+            needs=[values],
+            wanted=True,
+            slot=slot,
+        )
+        for tile in range(shape.values)
+    ]
+
+
+def attention_block(
+    name: str, attention: parts.Attention, added: parts.Rescale, tokens: int, side: int
+) -> Block:
+    """Return the block of an attention and the residual that it is added to.
+
+    It takes pairs of the stream (16 bits) and its normalised codes, and gives the stream. Nothing
+    stalling it, an image takes as many clocks as `cycles` of `attention_program` says, besides
+    waiting where tiles are so few that results are not written in time.
+
+    Parameters
+    ----------
+    name
+        Of the module.
+    attention, added
+        Constants, of the attention and of what is added.
+    tokens
+        Of an image.
+    side
+        Processing elements per row and column.
+    """
+    dim = len(attention.projection.weight)
+    shape = _Shape(side, tokens, dim, attention.heads)
+    tiles = attention_program(tokens, dim, attention.heads, side)
+    qkv = np.split(attention.qkv.weight, 3)
+    weights = np.concatenate(
+        [
+            _tiles(qkv[1], shape.columns, side),
+            _tiles(qkv[0], shape.columns, side),
+            *(_tiles(part, shape.values, side) for part in np.split(qkv[2], attention.heads)),
+            _tiles(attention.projection.weight, shape.columns, side),
+        ]
+    )
+    one = np.zeros(side, np.int64)
+    nothing = np.zeros(dim, np.int64)
+    rescales = [(attention.qkv_codes, 3 * dim), (attention.scores, side)]
+    rescales += [(attention.mixed, dim), (added, dim)]
+    multipliers, shift = _one_shift(rescales)
+    query, key, value = np.split(multipliers[0], 3)
+    biases = np.split(attention.qkv.bias, 3)
+    columns = np.stack(
+        [
+            np.concatenate([key, query, *multipliers[1:]]),
+            np.concatenate([biases[1], biases[0], one, nothing, attention.projection.bias]),
+        ],
+        1,
+    )
+    heads = [(attention.heads, shape.width)]
+    rows = np.stack(
+        [
+            _padded(x.reshape(heads[0]), shape.values * side).reshape(-1, side)
+            for x in (value, biases[2])
+        ],
+        2,
+    )
+    multiplier_bits = max(1, int(max(columns[:, 0].max(), rows[..., 0].max())).bit_length())
+    bias_bits = _signed_bits(np.concatenate([attention.qkv.bias, attention.projection.bias]))
+    fraction = exponential_bits(SHIFTMAX_BITS, attention.unit * tokens)
+    top = attention.unit << fraction
+    address = address_bits(tiles, side)
+    return Block(
+        name=name,
+        module="lutra_attention",
+        parameters={
+            "SIDE": side,
+            "TOKENS": tokens,
+            "DIM": dim,
+            "ADDRESS": address,
+            "SUM_BITS": _sum_bits(attention, shape.width),
+            "BIAS_BITS": bias_bits,
+            "M_BITS": multiplier_bits,
+            "SHIFT": shift,
+            "CODE_BITS": attention.qkv_codes.bits,
+            "SCORE_BITS": attention.scores.bits,
+            "MIXED_BITS": attention.mixed.bits,
+            "ADDED_BITS": added.bits,
+            "UNIT": attention.unit,
+            "FRACTION": fraction,
+            "E_BITS": top.bit_length(),
+            "F_BITS": (((1 << 31) - 1) // top).bit_length(),
+            "WEIGHTS": len(weights),
+            "VALUES": attention.heads * shape.values * tokens,
+            "COLUMNS": len(columns),
+            "ROWS": len(rows),
+            "OPERATIONS": len(tiles),
+        },
+        memories={
+            "PROGRAM": program(tiles, side),
+            "WEIGHT": Memory(weights, 8),
+            "COLUMN": _pairs(columns, multiplier_bits, bias_bits),
+            "ROW": _pairs(rows, multiplier_bits, bias_bits),
+        },
+        input_bits=24,
+        output_bits=16,
+    )
+
+
+def _tiles(weight: NDArray[np.int64], tiles: int, side: int) -> NDArray[np.int64]:
+    """Return words of (outputs, inputs), by tile of outputs and then by input, a lane per output."""
+    padded = _padded(weight.T, tiles * side).T
+    return padded.reshape(tiles, side, -1).swapaxes(1, 2).reshape(-1, side)
+
+
+def _padded(x: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+    return np.pad(x, ((0, 0), (0, columns - x.shape[1])))
+
+
+def _one_shift(
+    rescales: Sequence[tuple[parts.Rescale, int]],
+) -> tuple[list[NDArray[np.object_]], int]:
+    """Return the multipliers of several rescalings, so many each, for one shift of all.
+
+    A single bit is the sign of the sum, so that the sum itself is what matters.
+    """
+    found = [common_shift(rescale, count) for rescale, count in rescales]
+    shift = max(shift for _, shift, _ in found)
+    return [
+        np.full(count, 1 << shift, object) if rescale.bits == 1 else m << (shift - own)
+        for (m, own, _), (rescale, count) in zip(found, rescales, strict=True)
+    ], shift
+
+
+def _signed_bits(x: NDArray[np.int64]) -> int:
+    return max(int(x.max()).bit_length(), int(~x.min()).bit_length()) + 1
+
+
+def _sum_bits(attention: parts.Attention, width: int) -> int:
+    """Return how many bits the sums of any codes need."""
+    rows = np.concatenate([attention.qkv.weight, attention.projection.weight])
+    most = max(int(np.abs(rows).sum(1).max()) << 7, width << 14, 1 << 15 + 7)
+    return most.bit_length() + 1
+
+
+def _pairs(pairs: NDArray[np.object_], multiplier_bits: int, bias_bits: int) -> Memory:
+    """Return words of (multiplier, bias) pairs, the multiplier in the lowest bits of each lane."""
+    multiplier, bias = pairs[..., 0].astype(object), pairs[..., 1].astype(object)
+    words = multiplier | (bias & ((1 << bias_bits) - 1)) << multiplier_bits
+    return Memory(words.reshape(len(words), -1), multiplier_bits + bias_bits)
