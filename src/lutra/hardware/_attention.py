@@ -74,6 +74,7 @@ def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile
                         shape.channels(column),
                         row * dim + column * side,
                         kind * dim + column * side,
+                        begins=not tiles,
                     )
                 )
         weights += shape.columns * dim
@@ -101,7 +102,20 @@ def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile
             b = weights + column * dim
             used = shape.channels(column)
             tiles.append(
-                Tile(_O, _A_Q, row * dim, _B_W, b, dim, used, out, constant, [mixed[row]])
+                Tile(
+                    _O,
+                    _A_Q,
+                    row * dim,
+                    _B_W,
+                    b,
+                    dim,
+                    used,
+                    out,
+                    constant,
+                    [mixed[row]],
+                    claims=row == column == 0,
+                    ends=(row, column) == (shape.rows - 1, shape.columns - 1),
+                )
             )
     return tiles
 

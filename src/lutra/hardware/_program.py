@@ -29,6 +29,12 @@ class Tile:
     constant: int
     needs: Sequence[int] = field(default=())
     """Numbers of the tiles of this image that must be written before."""
+    begins: bool = False
+    """Whether it waits for input, an image or a part of one."""
+    claims: bool = False
+    """Whether it waits for space for results."""
+    ends: bool = False
+    """Whether it is the last of what it claimed."""
     wanted: bool = False
     """Whether an operand is made by another unit, in ``slot``."""
     slot: int = 0
@@ -45,15 +51,16 @@ def address_bits(tiles: Sequence[Tile], side: int) -> int:
     return max(most, len(tiles)).bit_length()
 
 
-def program(tiles: Sequence[Tile], side: int, begins: bool = True) -> Memory:
-    """Return the sequencer's memory; its first tile waits for an image if ``begins``."""
-    widths = [1, 1, 1, 1, 3, 2, 2, 4, side.bit_length(), *[address_bits(tiles, side)] * 5]
+def program(tiles: Sequence[Tile], side: int) -> Memory:
+    """Return the sequencer's memory."""
+    widths = [1, 1, 1, 1, 1, 3, 2, 2, 4, side.bit_length(), *[address_bits(tiles, side)] * 5]
     words = []
     for number, tile in enumerate(tiles):
         lag = min([_LAGS, *(number - 1 - need for need in tile.needs)])
         fields = (
-            begins and number == 0,
-            number == len(tiles) - 1,
+            tile.begins,
+            tile.claims,
+            tile.ends,
             tile.wanted,
             tile.slot,
             tile.kind,

@@ -2,8 +2,9 @@
 // clock, and, as columns of sums leave, where they belong. A tile takes DEPTH or SIDE clocks,
 // whichever is more, and the next one follows without a gap unless it has to wait:
 // until no more than `lag` tiles before it are unwritten, for an operand that is made elsewhere
-// (`wanted` and `slot` against `ready`), or for a new image (`begins` against `image`).
-// An operation, from its highest bits: begins, ends, wanted, slot, kind, a_from, b_from, lag,
+// (`wanted` and `slot` against `ready`), for input (`begins` against `unit`), or for space for its
+// results (`claims` against `room`).
+// An operation, from its highest bits: begins, claims, ends, wanted, slot, kind, a_from, b_from, lag,
 // columns - 1, depth - 1, and the bases of a, b, sums and constants.
 module lutra_sequencer #(
     parameter int SIDE = 16,
@@ -13,7 +14,8 @@ module lutra_sequencer #(
 ) (
     input logic clk,
     input logic rst,
-    input logic image,
+    input logic unit,
+    input logic room,
     input logic [1:0] ready,
     // one pulse per tile, when it can be read
     input logic written,
@@ -26,6 +28,7 @@ module lutra_sequencer #(
     output logic first,
     output logic last,
     output logic begins,
+    output logic claims,
     output logic [1:0] a_from,
     output logic [1:0] b_from,
     output logic slot,
@@ -43,7 +46,7 @@ module lutra_sequencer #(
     output logic [ADDRESS-1:0] constant_base
 );
     localparam int LOG = $clog2(SIDE + 1);
-    localparam int BITS = 15 + LOG + 5 * ADDRESS;
+    localparam int BITS = 16 + LOG + 5 * ADDRESS;
     localparam int QUEUE = 8;  // tiles under way, of which there can be 2 + 25 / SIDE at most
 
     logic [BITS-1:0] operations[OPERATIONS];
@@ -53,13 +56,13 @@ module lutra_sequencer #(
     logic [ADDRESS-1:0] counter;
     logic [BITS-1:0] fetched, next;
     logic [1:0] fetching;
-    logic next_begins, next_ends, next_wanted, next_slot;
+    logic next_begins, next_claims, next_ends, next_wanted, next_slot;
     logic [2:0] next_kind;
     logic [1:0] next_a_from, next_b_from;
     logic [3:0] next_lag;
     logic [LOG-1:0] next_columns;
     logic [ADDRESS-1:0] next_depth, next_a, next_b, next_out, next_constant;
-    assign {next_begins, next_ends, next_wanted, next_slot, next_kind, next_a_from, next_b_from,
+    assign {next_begins, next_claims, next_ends, next_wanted, next_slot, next_kind, next_a_from, next_b_from,
             next_lag, next_columns, next_depth, next_a, next_b, next_out, next_constant} = next;
 
     logic busy;
@@ -67,7 +70,8 @@ module lutra_sequencer #(
     logic [3:0] under_way;
     wire idle = !busy || step == final_step;
     wire start = idle && fetching == 0 && under_way <= next_lag && under_way < 4'(QUEUE)
-        && (!next_wanted || ready[next_slot]) && (!next_begins || image);
+        && (!next_wanted || ready[next_slot]) && (!next_begins || unit)
+        && (!next_claims || room);
 
     always_ff @(posedge clk) begin
         fetched <= operations[counter];
@@ -75,6 +79,7 @@ module lutra_sequencer #(
         if (fetching != 0) fetching <= fetching - 1;
         under_way <= under_way + 4'(start) - 4'(written);
         begins <= start && next_begins;
+        claims <= start && next_claims;
         if (start) begin
             busy <= 1;
             step <= 0;
@@ -99,6 +104,7 @@ module lutra_sequencer #(
             fetching <= 3;
             under_way <= 0;
             begins <= 0;
+            claims <= 0;
         end
     end
     assign starts = start;

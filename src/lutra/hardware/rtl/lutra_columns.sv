@@ -1,0 +1,94 @@
+// Columns of an array's sums, requantised: add a bias, multiply, shift, saturate to the bits of
+// their kind; and add them to the stream. Constants are one pair {bias, multiplier} per column, or
+// for one kind of tile a pair for each row. Seven clocks: one for the constants, one for the bias,
+// four to requantise, one to saturate or add.
+module lutra_columns #(
+    parameter int SIDE = 16,
+    parameter int ADDRESS = 16,
+    parameter int SUM_BITS = 27,
+    parameter int BIAS_BITS = 20,
+    parameter int M_BITS = 40,
+    parameter int SHIFT = 40,
+    parameter logic [39:0] KIND_BITS = {8{5'd8}},
+    parameter int BY_ROW = 7,
+    parameter int COLUMNS = 1,
+    parameter int ROWS = 1,
+    parameter COLUMN = "column.mem",
+    parameter ROW = ""
+) (
+    input logic clk,
+    input logic rst,
+    input logic used,
+    input logic closes,
+    input logic ends,
+    input logic [2:0] kind,
+    input logic slot,
+    input logic [ADDRESS-1:0] at,
+    input logic [ADDRESS-1:0] constant_at,
+    input logic [ADDRESS-1:0] constant_base,
+    input logic [SIDE*SUM_BITS-1:0] sums,
+    output logic [ADDRESS-1:0] stream_at,  // a clock before the word is needed
+    input logic [SIDE*16-1:0] stream,
+    output logic write,
+    output logic [2:0] write_kind,
+    output logic write_slot,
+    output logic [ADDRESS-1:0] write_at,
+    output logic [SIDE*8-1:0] codes,
+    output logic [SIDE*16-1:0] added,
+    output logic written,  // the last column of a tile
+    output logic finish  // of an image, or whatever is asked to end
+);
+    localparam int LATENCY = 7;
+    localparam int PAIR = BIAS_BITS + M_BITS;
+    localparam int Q_BITS = (SUM_BITS > BIAS_BITS ? SUM_BITS : BIAS_BITS) + 1;
+
+    logic [LATENCY-1:0][6+ADDRESS:0] later;
+    assign {write, finish, written, write_slot, write_kind, write_at} = later[LATENCY-1];
+    assign stream_at = later[LATENCY-3][ADDRESS-1:0];
+    wire [4:0] bits = KIND_BITS[5*later[LATENCY-2][ADDRESS+:3]+:5];
+    always_ff @(posedge clk) begin
+        later <= {later[LATENCY-2:0], {used, closes && ends, closes, slot, kind, at}};
+        if (rst) for (int i = 0; i < LATENCY; i++) later[i][6+ADDRESS-:3] <= '0;
+    end
+
+    logic [PAIR-1:0] column;
+    logic [SIDE*PAIR-1:0] row;
+    lutra_rom #(.WORDS(COLUMNS), .BITS(PAIR), .ADDRESS(ADDRESS), .FILE(COLUMN)) column_rom (
+        .clk, .read_at(constant_at), .out(column)
+    );
+    if (BY_ROW < 7) begin : g_rows
+        lutra_rom #(.WORDS(ROWS), .BITS(SIDE * PAIR), .ADDRESS(ADDRESS), .FILE(ROW)) row_rom (
+            .clk, .read_at(constant_base), .out(row)
+        );
+    end else begin : g_none
+        assign row = '0;
+    end
+    wire by_row = BY_ROW < 7 && later[0][ADDRESS+:3] == 3'(BY_ROW);
+
+    function automatic logic signed [15:0] saturate(input logic signed [16:0] q, input logic [4:0] to);
+        logic signed [16:0] most;
+        most = 17'sd1 <<< (to - 1);
+        if (to == 1) saturate = q < 0 ? -16'sd1 : 16'sd1;
+        else saturate = q >= most ? 16'(most - 1) : q < -most ? 16'(-most) : 16'(q);
+    endfunction
+
+    for (genvar i = 0; i < SIDE; i++) begin : g_lane
+        logic signed [SUM_BITS-1:0] sum;
+        logic signed [BIAS_BITS-1:0] bias;
+        logic [M_BITS-1:0] chosen, multiplier;
+        logic signed [Q_BITS-1:0] biased;
+        logic signed [15:0] requantised, code;
+        assign {bias, chosen} = by_row ? row[i*PAIR+:PAIR] : column;
+        assign code = saturate(17'(requantised), bits);
+        always_ff @(posedge clk) begin
+            sum <= sums[i*SUM_BITS+:SUM_BITS];
+            biased <= Q_BITS'(sum) + Q_BITS'(bias);
+            multiplier <= chosen;
+            codes[i*8+:8] <= 8'(code);
+            added[i*16+:16] <= saturate(17'($signed(stream[i*16+:16])) + 17'(code), 5'd16);
+        end
+        lutra_requantise #(
+            .Q_BITS(Q_BITS), .M_BITS(M_BITS), .SHIFT(SHIFT), .BITS(16), .OUT_BITS(16)
+        ) requantise (.clk, .en(1'b1), .q(biased), .multiplier, .out(requantised));
+    end
+endmodule
