@@ -1,14 +1,12 @@
 """Multi-head attention on one systolic array: its program, constants and block."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from lutra.hardware._array import constant_pairs, one_shift, padded, signed_bits, weight_words
 from lutra.hardware._block import Block, Memory
 from lutra.hardware._program import Tile, address_bits, program
-from lutra.hardware._rescale import common_shift
 from lutra.vit import SHIFTMAX_BITS, exponential_bits, parts
 
 __all__ = ["attention_block", "attention_program"]
@@ -187,17 +185,17 @@ def attention_block(
     qkv = np.split(attention.qkv.weight, 3)
     weights = np.concatenate(
         [
-            _tiles(qkv[1], shape.columns, side),
-            _tiles(qkv[0], shape.columns, side),
-            *(_tiles(part, shape.values, side) for part in np.split(qkv[2], attention.heads)),
-            _tiles(attention.projection.weight, shape.columns, side),
+            weight_words(qkv[1], shape.columns, side),
+            weight_words(qkv[0], shape.columns, side),
+            *(weight_words(part, shape.values, side) for part in np.split(qkv[2], attention.heads)),
+            weight_words(attention.projection.weight, shape.columns, side),
         ]
     )
     one = np.zeros(side, np.int64)
     nothing = np.zeros(dim, np.int64)
     rescales = [(attention.qkv_codes, 3 * dim), (attention.scores, side)]
     rescales += [(attention.mixed, dim), (added, dim)]
-    multipliers, shift = _one_shift(rescales)
+    multipliers, shift = one_shift(rescales)
     query, key, value = np.split(multipliers[0], 3)
     biases = np.split(attention.qkv.bias, 3)
     columns = np.stack(
@@ -210,13 +208,13 @@ def attention_block(
     heads = [(attention.heads, shape.width)]
     rows = np.stack(
         [
-            _padded(x.reshape(heads[0]), shape.values * side).reshape(-1, side)
+            padded(x.reshape(heads[0]), shape.values * side).reshape(-1, side)
             for x in (value, biases[2])
         ],
         2,
     )
     multiplier_bits = max(1, int(max(columns[:, 0].max(), rows[..., 0].max())).bit_length())
-    bias_bits = _signed_bits(np.concatenate([attention.qkv.bias, attention.projection.bias]))
+    bias_bits = signed_bits(np.concatenate([attention.qkv.bias, attention.projection.bias]))
     fraction = exponential_bits(SHIFTMAX_BITS, attention.unit * tokens)
     top = attention.unit << fraction
     address = address_bits(tiles, side)
@@ -249,41 +247,12 @@ def attention_block(
         memories={
             "PROGRAM": program(tiles, side),
             "WEIGHT": Memory(weights, 8),
-            "COLUMN": _pairs(columns, multiplier_bits, bias_bits),
-            "ROW": _pairs(rows, multiplier_bits, bias_bits),
+            "COLUMN": constant_pairs(columns, multiplier_bits, bias_bits),
+            "ROW": constant_pairs(rows, multiplier_bits, bias_bits),
         },
         input_bits=24,
         output_bits=16,
     )
-
-
-def _tiles(weight: NDArray[np.int64], tiles: int, side: int) -> NDArray[np.int64]:
-    """Return words of (outputs, inputs), by tile of outputs and then by input, a lane per output."""
-    padded = _padded(weight.T, tiles * side).T
-    return padded.reshape(tiles, side, -1).swapaxes(1, 2).reshape(-1, side)
-
-
-def _padded(x: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
-    return np.pad(x, ((0, 0), (0, columns - x.shape[1])))
-
-
-def _one_shift(
-    rescales: Sequence[tuple[parts.Rescale, int]],
-) -> tuple[list[NDArray[np.object_]], int]:
-    """Return the multipliers of several rescalings, so many each, for one shift of all.
-
-    A single bit is the sign of the sum, so that the sum itself is what matters.
-    """
-    found = [common_shift(rescale, count) for rescale, count in rescales]
-    shift = max(shift for _, shift, _ in found)
-    return [
-        np.full(count, 1 << shift, object) if rescale.bits == 1 else m << (shift - own)
-        for (m, own, _), (rescale, count) in zip(found, rescales, strict=True)
-    ], shift
-
-
-def _signed_bits(x: NDArray[np.int64]) -> int:
-    return max(int(x.max()).bit_length(), int(~x.min()).bit_length()) + 1
 
 
 def _sum_bits(attention: parts.Attention, width: int) -> int:
@@ -291,10 +260,3 @@ def _sum_bits(attention: parts.Attention, width: int) -> int:
     rows = np.concatenate([attention.qkv.weight, attention.projection.weight])
     most = max(int(np.abs(rows).sum(1).max()) << 7, width << 14, 1 << 15 + 7)
     return most.bit_length() + 1
-
-
-def _pairs(pairs: NDArray[np.object_], multiplier_bits: int, bias_bits: int) -> Memory:
-    """Return words of (multiplier, bias) pairs, the multiplier in the lowest bits of each lane."""
-    multiplier, bias = pairs[..., 0].astype(object), pairs[..., 1].astype(object)
-    words = multiplier | (bias & ((1 << bias_bits) - 1)) << multiplier_bits
-    return Memory(words.reshape(len(words), -1), multiplier_bits + bias_bits)
