@@ -1,6 +1,7 @@
 """Constants of blocks with an array, as their memories hold them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,16 +10,19 @@ from lutra.hardware._block import Memory
 from lutra.hardware._rescale import common_shift
 from lutra.vit import parts
 
+Integers = NDArray[Any]
+"""Of NumPy or, where 64 bits are too few, of Python."""
+
 __all__ = ["constant_pairs", "one_shift", "padded", "signed_bits", "weight_words"]
 
 
 def weight_words(weight: NDArray[np.int64], tiles: int, side: int) -> NDArray[np.int64]:
-    """Return words of (outputs, inputs), by tile of outputs and then by input, a lane per output."""
+    """Return words of (outputs, inputs), by tile of outputs, then by input; a lane per output."""
     whole = padded(weight.T, tiles * side).T
     return whole.reshape(tiles, side, -1).swapaxes(1, 2).reshape(-1, side)
 
 
-def padded(x: NDArray[np.int64], columns: int) -> NDArray[np.int64]:
+def padded(x: Integers, columns: int) -> Integers:
     return np.pad(x, ((0, 0), (0, columns - x.shape[1])))
 
 
@@ -41,7 +45,7 @@ def signed_bits(x: NDArray[np.int64]) -> int:
     return max(int(x.max()).bit_length(), int(~x.min()).bit_length()) + 1
 
 
-def constant_pairs(pairs: NDArray[np.object_], multiplier_bits: int, bias_bits: int) -> Memory:
+def constant_pairs(pairs: Integers, multiplier_bits: int, bias_bits: int) -> Memory:
     """Return words of (multiplier, bias) pairs, the multiplier in the lowest bits of each lane."""
     multiplier, bias = pairs[..., 0].astype(object), pairs[..., 1].astype(object)
     words = multiplier | (bias & ((1 << bias_bits) - 1)) << multiplier_bits

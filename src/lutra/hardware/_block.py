@@ -28,10 +28,14 @@ class Memory:
 
     def text(self) -> str:
         """Return it as ``$readmemh`` reads it, one word per line."""
-        lanes = self.values.astype(object) & ((1 << self.width) - 1)
-        weights = np.array([1 << (self.width * lane) for lane in range(lanes.shape[1])], object)
-        digits = -(-self.width * lanes.shape[1] // 4)
-        return "".join(f"{word:0{digits}x}\n" for word in (lanes * weights).sum(1))
+        mask, digits = (1 << self.width) - 1, -(-self.width * self.values.shape[1] // 4)
+        lines = []
+        for lanes in self.values.tolist():
+            word = 0
+            for lane in reversed(lanes):
+                word = word << self.width | int(lane) & mask  # of Python, which has no width
+            lines.append(f"{word:0{digits}x}\n")
+        return "".join(lines)
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,7 +128,7 @@ def mlp_block(name: str, mlp: parts.MlpChannelMixer, tokens: int, side: int) -> 
 
 
 def _group(side: int, clocks: int, hidden: int) -> int:
-    """Return how many lanes of GELU are done in an eighth of a tile's clocks, if as many as there."""
+    """Return how many lanes of GELU are done in an eighth of a tile's clocks, if so many."""
     group = 1
     while group < side and 8 * hidden * side > clocks * group:
         group *= 2

@@ -11,8 +11,8 @@ __all__ = ["common_shift"]
 def common_shift(rescale: parts.Rescale, channels: int) -> tuple[NDArray[np.object_], int, int]:
     """Return multipliers of so many channels, their common shift, and the bits of the widest.
 
-    ``(q M + 2**(s - 1)) >> s`` is the same with ``M 2**d`` and ``s + d``. A single bit is a sign, of
-    which the multiplier does not matter.
+    ``(q M + 2**(s - 1)) >> s`` is the same with ``M 2**d`` and ``s + d``. A single bit is a sign,
+    of which the multiplier does not matter.
     """
     if rescale.bits == 1:
         return np.full(channels, 1, object), 1, 1

@@ -16,6 +16,7 @@ from lutra.tools.abc import run_abc
 from lutra.tools.mapping import MappedRows, Objective, map_luts, map_rows
 from lutra.tools.netlist import read_netlist
 from lutra.tools.slang import Parsed, parse
+from lutra.tools.stream import Streamed, StreamSimulator, build_stream
 from lutra.tools.timing import Timing, estimate_timing
 from lutra.tools.verilator import lint, run_testbench, simulate
 from lutra.tools.yosys import (
@@ -32,10 +33,13 @@ __all__ = [
     "Objective",
     "Parsed",
     "PartsSynthesis",
+    "StreamSimulator",
+    "Streamed",
     "Synthesis",
     "Timing",
     "Tool",
     "ToolStatus",
+    "build_stream",
     "doctor",
     "estimate_timing",
     "find_abc",

@@ -82,7 +82,12 @@ module lutra_gelu #(
             at <= waiting[1] ? ADDRESS'(COUNT) : ADDRESS'(0);
             {channel, group} <= '0;
         end
-        if (rst) {running, waiting, ready, live} <= '0;
+        if (rst) begin
+            running <= 0;
+            waiting <= 0;
+            ready <= 0;
+            live <= '0;
+        end
     end
 
     for (genvar i = 0; i < GROUP; i++) begin : g_lane

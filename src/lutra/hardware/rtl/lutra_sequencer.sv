@@ -66,7 +66,7 @@ module lutra_sequencer #(
             next_lag, next_columns, next_depth, next_a, next_b, next_out, next_constant} = next;
 
     logic busy;
-    logic [ADDRESS-1:0] step, final_step, depth;
+    logic [ADDRESS-1:0] step, final_step, idle_steps;  // which a tile of few products begins with
     logic [3:0] under_way;
     wire idle = !busy || step == final_step;
     wire start = idle && fetching == 0 && under_way <= next_lag && under_way < 4'(QUEUE)
@@ -83,8 +83,8 @@ module lutra_sequencer #(
         if (start) begin
             busy <= 1;
             step <= 0;
-            depth <= next_depth;
             final_step <= next_depth < ADDRESS'(SIDE - 1) ? ADDRESS'(SIDE - 1) : next_depth;
+            idle_steps <= next_depth < ADDRESS'(SIDE - 1) ? ADDRESS'(SIDE - 1) - next_depth : '0;
             a_at <= next_a;
             b_at <= next_b;
             a_from <= next_a_from;
@@ -95,8 +95,8 @@ module lutra_sequencer #(
         end else begin
             if (idle) busy <= 0;
             step <= step + 1;
-            a_at <= a_at + 1;
-            b_at <= b_at + 1;
+            a_at <= a_at + ADDRESS'(valid);
+            b_at <= b_at + ADDRESS'(valid);
         end
         if (rst) begin
             busy <= 0;
@@ -110,9 +110,9 @@ module lutra_sequencer #(
     assign starts = start;
     assign starts_kind = next_kind;
     assign starts_slot = next_slot;
-    assign valid = busy && step <= depth;
-    assign first = step == 0;
-    assign last = step == depth;
+    assign valid = busy && step >= idle_steps;
+    assign first = step == idle_steps;
+    assign last = step == final_step;
 
     // What the tiles under way are for, in order.
     localparam int KEPT = 5 + LOG + 2 * ADDRESS;
