@@ -1,9 +1,10 @@
 """Blocks: hardware that takes a stream of codes and gives one, and how they become a design."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from lutra.errors import OutputError
 from lutra.files import write_atomic
 
-__all__ = ["Block", "Design", "Memory", "write_design"]
+__all__ = ["Block", "Design", "Memory", "composed", "joined", "write_design"]
 
 _PRIMITIVES = Path(__file__).with_name("rtl")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -87,7 +88,7 @@ class Block:
         parameters |= {name: f'"{self._memory(name)}"' for name in self.memories}
         given = ",\n".join(f"        .{name}({value})" for name, value in parameters.items())
         body = self.body or f"    {self.module} #(\n{given}\n    ) block (.*);\n"
-        return header(self.name, self.input_bits, self.output_bits) + body + "endmodule\n"
+        return _header(self.name, self.input_bits, self.output_bits) + body + "endmodule\n"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,32 @@ class Design:
     output_bits: int
 
 
+def joined(name: str, blocks: Sequence[Block]) -> Block:
+    """Return a block of blocks in a row, each fed by the one before."""
+    return composed(name, blocks, "\n".join(_row(blocks)) + "\n")
+
+
+def composed(
+    name: str,
+    blocks: Sequence[Block],
+    body: str,
+    sources: Mapping[str, str] = MappingProxyType({}),
+) -> Block:
+    """Return a block whose body is made of others; the streams of the first and last are its own.
+
+    Raises
+    ------
+    OutputError
+        Two different files have one name.
+    """
+    files = dict(sources)
+    for block in blocks:
+        for file, text in block.files().items():
+            if files.setdefault(file, text) != text:
+                raise OutputError(f"block {name}: two blocks write {file}, and not the same")
+    return Block(name, "", {}, {}, blocks[0].input_bits, blocks[-1].output_bits, files, body)
+
+
 def write_design(blocks: Sequence[Block], folder: Path, top: str = "accelerator") -> Design:
     """Write blocks, each fed by the one before, and a module ``top`` around them.
 
@@ -109,17 +136,37 @@ def write_design(blocks: Sequence[Block], folder: Path, top: str = "accelerator"
     OutputError
         The folder cannot be written.
     """
+    block = joined(top, blocks)
     files = {path.name: path.read_text() for path in sorted(_PRIMITIVES.glob("*.sv"))}
-    for block in blocks:
-        files |= block.files()
-    files[f"{top}.sv"] = chain(top, blocks)
+    files |= block.files()
     for name, text in files.items():
         write_atomic(folder / name, text)
     sources = tuple(folder / name for name in files if name.endswith((".sv", ".v")))
-    return Design(folder, top, sources, blocks[0].input_bits, blocks[-1].output_bits)
+    return Design(folder, top, sources, block.input_bits, block.output_bits)
 
 
-def header(name: str, input_bits: int, output_bits: int) -> str:
+def _row(blocks: Sequence[Block]) -> Iterator[str]:
+    """Return the body of a module of blocks in a row."""
+    widths = [blocks[0].input_bits, *(block.output_bits for block in blocks)]
+    for i, width in enumerate(widths):
+        yield f"    logic valid{i}, ready{i};"
+        yield f"    logic [{width - 1}:0] data{i};"
+    for i, block in enumerate(blocks):
+        yield (
+            f"    {block.name} {block.name}_block (.clk, .rst,\n"
+            f"        .in_valid(valid{i}), .in_ready(ready{i}), .in_data(data{i}),\n"
+            f"        .out_valid(valid{i + 1}), .out_ready(ready{i + 1}), .out_data(data{i + 1}));"
+        )
+    last = len(blocks)
+    yield "    assign valid0 = in_valid;"
+    yield "    assign in_ready = ready0;"
+    yield "    assign data0 = in_data;"
+    yield f"    assign out_valid = valid{last};"
+    yield f"    assign ready{last} = out_ready;"
+    yield f"    assign out_data = data{last};"
+
+
+def _header(name: str, input_bits: int, output_bits: int) -> str:
     """Return the beginning of a module with an input and an output stream."""
     ports = [
         "input logic clk",
@@ -132,32 +179,3 @@ def header(name: str, input_bits: int, output_bits: int) -> str:
         f"output logic [{output_bits - 1}:0] out_data",
     ]
     return f"module {name} (\n" + ",\n".join(f"    {port}" for port in ports) + "\n);\n"
-
-
-def chain(name: str, blocks: Sequence[Block]) -> str:
-    """Return a module of blocks in a row."""
-    lines = list(_links(blocks))
-    last = len(blocks)
-    lines += [
-        "    assign valid0 = in_valid;",
-        "    assign in_ready = ready0;",
-        "    assign data0 = in_data;",
-        f"    assign out_valid = valid{last};",
-        f"    assign ready{last} = out_ready;",
-        f"    assign out_data = data{last};",
-    ]
-    text = header(name, blocks[0].input_bits, blocks[-1].output_bits)
-    return text + "\n".join(lines) + "\nendmodule\n"
-
-
-def _links(blocks: Sequence[Block]) -> Iterable[str]:
-    widths = [blocks[0].input_bits, *(block.output_bits for block in blocks)]
-    for i, width in enumerate(widths):
-        yield f"    logic valid{i}, ready{i};"
-        yield f"    logic [{width - 1}:0] data{i};"
-    for i, block in enumerate(blocks):
-        yield (
-            f"    {block.name} {block.name}_block (.clk, .rst,\n"
-            f"        .in_valid(valid{i}), .in_ready(ready{i}), .in_data(data{i}),\n"
-            f"        .out_valid(valid{i + 1}), .out_ready(ready{i + 1}), .out_data(data{i + 1}));"
-        )
