@@ -225,7 +225,7 @@ class PublishedConfig(Section):
 
 
 _APART: Any = dict.fromkeys(("description", "hardware", "name", "optimise", "published"), ...) | {
-    "model": {"path", "adder", "pretrained"},
+    "model": {"path", "adder", "pretrained", "accelerator"},
     "train": {"distill": {"teacher"}},
 }
 """What training does not depend on, and the places of files whose content it depends on."""
@@ -309,7 +309,7 @@ class Recipe(Section):
     def circuit_digest(self) -> str:
         """Fingerprint of all that the circuit depends on, as hexadecimal text."""
         apart = {"description": ..., "published": ..., "train": {"distill": {"teacher"}}}
-        return self._digest_without(apart)
+        return self._digest_without(apart | {"model": {"accelerator"}})
 
     def _digest_without(self, left_out: Any) -> str:
         content = self.model_dump(exclude=left_out)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["AugmentConfig", "DistillConfig", "Epochs", "Fraction", "MixConfig", "Section"]
+__all__ = ["AcceleratorConfig", "AugmentConfig", "DistillConfig", "Epochs", "Fraction", "MixConfig", "Section"]
 
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]
@@ -14,6 +14,21 @@ class Section(BaseModel):
     """A table of a recipe: no unknown keys, no conversions, no changes."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class AcceleratorConfig(Section):
+    """The accelerator of a vision transformer; see `lutra.hardware.Accelerator`."""
+
+    side: Annotated[int, Field(ge=2, le=64)] = 16
+    """Processing elements per row and column of an array."""
+    sums_per_clock: Annotated[int, Field(ge=1, le=64)] = 1
+    """Tables of a mixer's last layer that are added in one clock."""
+    encoders_per_mixer: Annotated[int, Field(ge=1, le=64)] = 1
+    """Encoders that take turns at one mixer."""
+    clock: Annotated[float, Field(gt=0, le=2000)] = 200.0
+    """MHz that throughput is told for."""
+    images: Annotated[int, Field(ge=2, le=1_000_000)] = 100
+    """Of the test part, that the whole accelerator is simulated with."""
 
 
 class AugmentConfig(Section):

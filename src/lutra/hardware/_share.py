@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from lutra.hardware._block import Block, chain
+from lutra.hardware._block import Block, joined
 from lutra.vit import STREAM_BITS
 
 __all__ = ["shared_sources"]
@@ -53,6 +53,5 @@ def shared_sources(
         "        .out_valid(from_valid), .out_ready(from_ready), .out_data(from_data));",
         "endmodule",
     ]
-    files = {file: text for block in engine for file, text in block.files().items()}
-    files[f"{name}_engine.sv"] = chain(f"{name}_engine", engine)
+    files = joined(f"{name}_engine", engine).files()
     return {**files, f"{name}.sv": "\n".join(lines) + "\n"}

@@ -8,6 +8,7 @@ from lutra.vit._arithmetic import (
     NORM_BITS,
     SHIFTMAX_BITS,
     SOFTMAX_BITS,
+    clamp,
     exponential_bits,
 )
 from lutra.vit._config import Cct, LutMixer, MlpMixer, Precision, Transformer, Vit
@@ -50,6 +51,7 @@ __all__ = [
     "cct_2_3x2",
     "cct_7_3x1",
     "cct_7_3x2",
+    "clamp",
     "count",
     "deit_tiny",
     "exponential_bits",

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from lutra.sections import Section
+from lutra.sections import AcceleratorConfig, Section
 
 __all__ = ["Cct", "LutMixer", "MlpMixer", "Precision", "Transformer", "Vit"]
 
@@ -65,6 +65,7 @@ class Transformer(Section):
     """Epochs of training with integers after those with floats."""
     quantised_rate: Annotated[float, Field(gt=0, le=1)] = 0.02
     """Their learning rate as a share of ``train.learning_rate``."""
+    accelerator: AcceleratorConfig = AcceleratorConfig()
 
     @model_validator(mode="after")
     def _check(self) -> "Transformer":

@@ -1,0 +1,147 @@
+"""Synthesis of designs that have memories and multipliers, module by module, and what they take."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lutra.errors import ToolError
+from lutra.files import read_json
+from lutra.tools.yosys import run_yosys
+
+__all__ = ["Resources", "synthesise_blocks"]
+
+_LUTS = {f"LUT{size}": 1 for size in range(1, 7)} | {"LUT6_2": 1, "INV": 1}
+_MEMORY = {
+    "RAM32M": 4,
+    "RAM32M16": 8,
+    "RAM64M": 4,
+    "RAM64M8": 8,
+    "RAM32X1S": 1,
+    "RAM64X1S": 1,
+    "RAM32X1D": 2,
+    "RAM64X1D": 2,
+    "RAM128X1D": 4,
+    "RAM256X1D": 8,
+    "SRL16E": 1,
+    "SRLC16E": 1,
+    "SRLC32E": 1,
+}
+"""LUTs that memories and shift registers take."""
+_REGISTERS = {"FDRE", "FDSE", "FDCE", "FDPE"}
+_BLOCKS = {"RAMB36E2": 2, "RAMB18E2": 1}
+"""Halves of a block RAM of 36 kbit."""
+_FREE = {"VCC", "GND", "BUF", "$buf", "$scopeinfo"}
+_OTHER = {"CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9"}
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Post-synthesis figures by Yosys, all instances of all modules; nothing is placed.
+
+    Parameters
+    ----------
+    lut
+        LUTs of any size, those in memories and shift registers among them.
+    memory
+        LUTs in memories and shift registers.
+    ff, dsp
+        Flip-flops, DSP48 slices.
+    block_rams
+        Of 36 kbit; a half counts half.
+    """
+
+    lut: int
+    memory: int
+    ff: int
+    dsp: int
+    block_rams: float
+
+    def __add__(self, other: "Resources") -> "Resources":
+        return Resources(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
+
+
+def _values(found: Resources) -> tuple[Any, ...]:
+    return tuple(vars(found).values())
+
+
+def synthesise_blocks(
+    folder: Path,
+    files: Sequence[Path],
+    tops: Sequence[str],
+    *,
+    dsp: bool = True,
+    timeout: float = 3600,
+) -> dict[str, Resources]:
+    """Map modules for Xilinx UltraScale+ with Yosys, keeping their hierarchy.
+
+    A module of which there are many instances is mapped once, so that an array of processing
+    elements takes no longer than one of them; nothing is shared or simplified across modules.
+
+    Parameters
+    ----------
+    folder
+        Where the SystemVerilog and its memory files lie, and results go.
+    files
+        SystemVerilog in that folder.
+    tops
+        Modules, each mapped with all that is below it.
+    dsp
+        Whether multipliers become DSP48 slices, or LUTs.
+    timeout
+        Seconds, for all together.
+
+    Raises
+    ------
+    ToolError
+        Yosys is missing or fails, or its netlist cannot be understood.
+    """
+    script = [f"read_verilog -sv -defer {file.name}" for file in files]
+    script.append("design -save sources")
+    for top in tops:
+        (folder / f"{top}.json").unlink(missing_ok=True)
+        script += [
+            "design -load sources",
+            f"hierarchy -check -top {top}",
+            f"synth_xilinx -family xcup -noiopad -noclkbuf {'' if dsp else '-nodsp'}",
+            f"write_json {top}.json",
+        ]
+    run_yosys(script, folder, timeout)
+    found = {}
+    for top in tops:
+        modules = read_json(folder / f"{top}.json", ToolError).get("modules")
+        if not isinstance(modules, dict) or top not in modules:
+            raise ToolError(f"{folder / top}.json: no module {top!r}; is this Yosys supported?")
+        found[top] = _resources(_count(modules, top, {}), top)
+    return found
+
+
+def _count(modules: Mapping[str, Any], name: str, known: dict[str, Counter[str]]) -> Counter[str]:
+    """Return how many primitive cells a module has, with all that is below it."""
+    if name not in known:
+        total: Counter[str] = Counter()
+        for cell in modules[name]["cells"].values():
+            kind = cell["type"]
+            below = kind in modules and not _is_primitive(kind)
+            total += _count(modules, kind, known) if below else Counter({kind: 1})
+        known[name] = total
+    return known[name]
+
+
+def _is_primitive(kind: str) -> bool:
+    return kind in _LUTS or kind in _MEMORY or kind in _REGISTERS | _OTHER | _FREE
+
+
+def _resources(cells: Counter[str], top: str) -> Resources:
+    known = {*_LUTS, *_MEMORY, *_REGISTERS, *_BLOCKS, *_FREE, *_OTHER, "DSP48E2"}
+    if odd := sorted(set(cells) - known):
+        raise ToolError(f"netlist of {top}: cells of unknown kind {', '.join(odd)}")
+    memory = sum(count * cells[kind] for kind, count in _MEMORY.items())
+    return Resources(
+        lut=memory + sum(cells[kind] for kind in _LUTS),
+        memory=memory,
+        ff=sum(cells[kind] for kind in _REGISTERS),
+        dsp=cells["DSP48E2"],
+        block_rams=sum(count * cells[kind] for kind, count in _BLOCKS.items()) / 2,
+    )
