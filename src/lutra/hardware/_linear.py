@@ -1,0 +1,132 @@
+"""Linear maps of windows of an image, or of vectors, and what follows them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lutra.hardware._block import Block, Memory
+from lutra.hardware._rescale import common_shift
+from lutra.vit import parts
+
+__all__ = ["Image", "linear_blocks", "rescale_block", "signed_bits", "sum_bits"]
+
+CODE_BITS = 8
+"""Of what is multiplied."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """What a linear map reads in windows of ``side`` pixels at every ``step``-th."""
+
+    planes: int
+    height: int = 1
+    width: int = 1
+    side: int = 1
+    step: int = 1
+    border: int = 0
+    """Pixels of zeros around it."""
+    pixels: bool = False
+    """Whether it arrives plane by plane, as unsigned pixels; else channel by channel."""
+
+
+def linear_blocks(
+    name: str,
+    linear: parts.Linear,
+    image: Image,
+    *,
+    lanes: int | None = None,
+    input_bits: int = CODE_BITS,
+    output_bits: int | None = None,
+    relu: bool = False,
+) -> list[Block]:
+    """Return blocks that map windows of images, a result per clock.
+
+    A window takes ``ceil(outputs / lanes)`` passes of ``max(inputs, lanes + 1)`` clocks.
+
+    Parameters
+    ----------
+    name
+        Their names begin with it.
+    linear
+        Inputs: plane, row, column of a window.
+    image
+        What the windows are cut from.
+    lanes
+        Multipliers; one per output unless given.
+    input_bits
+        Of the stream; codes are its lowest 8.
+    output_bits
+        As many as the results may take unless given.
+    relu
+        Whether negative results become 0.
+    """
+    outputs, inputs = linear.weight.shape
+    width = min(lanes or outputs, outputs)
+    passes = -(-outputs // width)
+    # The hardware walks a window pixel by pixel, whose planes it has together.
+    weight = linear.weight.reshape(outputs, image.planes, -1).swapaxes(1, 2).reshape(outputs, -1)
+    bits = sum_bits(linear.weight)
+    out = output_bits or sum_bits(linear.weight, linear.bias)
+    weight_bits = signed_bits(weight)
+    padded = np.pad(weight, ((0, passes * width - outputs), (0, 0)))
+    grouped = padded.reshape(passes, width, inputs).transpose(0, 2, 1).reshape(-1, width)
+    windows = {
+        "IN_BITS": input_bits,
+        "UNSIGNED": int(image.pixels),
+        "PLANAR": int(image.pixels),
+        "PLANES": image.planes,
+        "HEIGHT": image.height,
+        "WIDTH": image.width,
+        "SIDE": image.side,
+        "STEP": image.step,
+        "BORDER": image.border,
+        "PASSES": passes,
+    }
+    matvec = {
+        "INPUTS": inputs,
+        "PASSES": passes,
+        "LANES": width,
+        "W_BITS": weight_bits,
+        "ACC_BITS": bits,
+    }
+    serial = {"BITS": bits, "LANES": width, "OUTPUTS": outputs, "RELU": int(relu), "OUT_BITS": out}
+    weights = {"WEIGHTS": Memory(grouped, weight_bits)}
+    biases = {"BIASES": Memory(linear.bias[:, None], out)}
+    return [
+        Block(f"{name}_windows", "lutra_windows", windows, {}, input_bits, CODE_BITS),
+        Block(f"{name}_matvec", "lutra_matvec", matvec, weights, CODE_BITS, width * bits),
+        Block(f"{name}_serialise", "lutra_serialise", serial, biases, width * bits, out),
+    ]
+
+
+def rescale_block(
+    name: str, rescale: parts.Rescale, channels: int, input_bits: int, output_bits: int
+) -> Block:
+    """Return a block that rescales codes, one per clock, channel by channel."""
+    if rescale.multiplier.ndim == 0 or rescale.bits == 1:
+        channels = 1
+    multipliers, shift, width = common_shift(rescale, channels)
+    parameters = {
+        "IN_BITS": input_bits,
+        "CHANNELS": channels,
+        "M_BITS": width,
+        "SHIFT": shift,
+        "BITS": rescale.bits,
+        "OUT_BITS": output_bits,
+    }
+    memories = {"MULTIPLIERS": Memory(multipliers[:, None], width)}
+    return Block(name, "lutra_rescale", parameters, memories, input_bits, output_bits)
+
+
+def signed_bits(values: NDArray[np.int64]) -> int:
+    """Return the least width of signed words that hold some values."""
+    return 1 + max(int(values.max()).bit_length(), (~int(values.min())).bit_length())
+
+
+def sum_bits(weight: NDArray[np.int64], bias: NDArray[np.int64] | int = 0) -> int:
+    """Return the width of all results there may be, whatever the codes."""
+    least, most = -(1 << (CODE_BITS - 1)), (1 << (CODE_BITS - 1)) - 1
+    ends = weight * least, weight * most
+    low, high = np.minimum(*ends).sum(1) + bias, np.maximum(*ends).sum(1) + bias
+    return signed_bits(np.concatenate([low, high]))
