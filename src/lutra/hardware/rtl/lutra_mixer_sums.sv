@@ -74,8 +74,8 @@ module lutra_mixer_sums #(
         end
         if (en && valid2)
             for (int c = 0; c < CHANNELS; c++)
-                sums[c*SUM_BITS+:SUM_BITS] <= (first2 ? '0 : sums[c*SUM_BITS+:SUM_BITS])
-                    + SUM_BITS'($signed(parts[c*PART_BITS+:PART_BITS]));
+                sums[c*SUM_BITS+:SUM_BITS] <= SUM_BITS'($signed(parts[c*PART_BITS+:PART_BITS]))
+                    + (first2 ? '0 : sums[c*SUM_BITS+:SUM_BITS]);
         if (en && whole) out_sums <= sums;
         else if (leave) out_sums <= out_sums >> SUM_BITS;
         if (rst) begin
