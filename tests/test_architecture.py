@@ -16,7 +16,7 @@ ORDER = [
     ["circuit", "passes", "engine", "emit", "tools", "verify", "vit", "hardware"],
     ["data", "trees"],
     ["nn", "weightless", "recipe", "train", "estimator"],
-    ["report", "results", "bench", "optimise", "flow", "cli"],
+    ["report", "results", "bench", "optimise", "accelerate", "flow", "cli"],
 ]
 RANK = {name: rank for rank, name in enumerate(name for line in ORDER for name in line)}
 FILES = sorted(SOURCE.rglob("*.py"))

@@ -280,8 +280,8 @@ def _step(current: "Run", step: str, console: Console) -> None:
             if not console.is_terminal:
                 console.print(what)
 
-        if step == "compile":
-            current.compile(say)
+        if step in ("compile", "verify"):
+            getattr(current, step)(say)
         else:
             getattr(current, step)()
     console.print(f"done: {_SAYS[step]}")

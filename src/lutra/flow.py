@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from lutra import accelerate
 from lutra.circuit import Circuit, evaluate, load, save
 from lutra.data import Dataset, Split
 from lutra.data import load as load_data
@@ -47,7 +48,7 @@ from lutra.tools import find_verilator, find_yosys, synthesise_parts
 from lutra.train import Progress, Trained, check, restore
 from lutra.train import train as train_model
 from lutra.verify import first_difference, verify_rtl
-from lutra.vit import Cct, Vit, load_integer, save_integer
+from lutra.vit import Cct, IntegerTransformer, Vit, load_integer, save_integer
 
 __all__ = ["Run", "open_run"]
 
@@ -185,6 +186,7 @@ class Run:
     def _freeze(self, model: VisionTransformer, say: Say) -> None:
         """Write the integer model; prove model == integer model, read back, on the test part."""
         started, data = time.monotonic(), self.data
+        before = self.integer_path.read_bytes() if self.integer_path.exists() else None
         save_integer(freeze(model), self.integer_path)
         integer = load_integer(self.integer_path)
         pixels = model.resized(torch.from_numpy(data.test.x))
@@ -202,10 +204,15 @@ class Run:
             given = scores if part is data.test else model.codes(torch.from_numpy(part.x)).numpy()
             return given.argmax(1)
 
-        self._record(
-            accuracy=self._accuracy(predict),
-            compiled_from=self.recipe.circuit_digest,
-            verify=Verification(
+        say("write the accelerator")
+        accelerate.emit(integer, self._transformer, self.folder / "rtl")
+        parts: dict[str, object] = {
+            "accuracy": self._accuracy(predict),
+            "compiled_from": self.recipe.circuit_digest,
+        }
+        if before != self.integer_path.read_bytes() or self._load().recipe_text != self.text:
+            parts["accelerator"] = None
+            parts["verify"] = Verification(
                 samples=len(data.test),
                 torch_equals_circuit=True,
                 rtl_mismatches=None,
@@ -213,8 +220,8 @@ class Run:
                 seconds=time.monotonic() - started,
                 latency_cycles=None,
                 register_every=None,
-            ),
-        )
+            )
+        self._record(**parts)
 
     def _circuit_accuracy(self, circuit: Circuit) -> Accuracy:
         predictions = Program(circuit, ["class"])
@@ -236,14 +243,19 @@ class Run:
             confusion=tuple(tuple(row) for row in confusion.reshape(classes, -1).tolist()),
         )
 
-    def verify(self) -> None:
+    def verify(self, say: Say = lambda _: None) -> None:
         """Write RTL and testbench; prove circuit == Verilator on the whole test part, in one batch.
+
+        Of a vision transformer, integer model == accelerator, block by block and as a whole, on as
+        many images as ``model.accelerator.images`` says.
 
         Raises
         ------
         VerifyError
             A bit differs; the message names sample, output, word and bit.
         """
+        if isinstance(self.recipe.model, Vit | Cct):
+            return self._simulate(say)
         hardware, circuit = self.recipe.hardware, self._circuit()
         found = verify_rtl(
             circuit,
@@ -273,12 +285,43 @@ class Run:
             )
         )
 
+    def _simulate(self, say: Say) -> None:
+        started, verifier = time.monotonic(), find_verilator()
+        integer, config = self._integer(), self._transformer
+        rows = torch.from_numpy(self.data.test.x[: config.accelerator.images])
+        pixels = self._model().resized(rows).numpy()
+        figures = accelerate.simulate(integer, config, pixels, self.folder / "rtl", say)
+        areas = earlier.areas if (earlier := self._load().accelerator) is not None else ()
+        self._record(
+            accelerator=figures.model_copy(update={"areas": areas}),
+            verify=Verification(
+                samples=figures.images,
+                torch_equals_circuit=True,
+                rtl_mismatches=0,
+                simulator=f"{verifier.name} {verifier.version}",
+                seconds=time.monotonic() - started,
+                latency_cycles=figures.latency,
+                register_every=None,
+            ),
+        )
+
     def emit_c(self, form: CForm = "tables") -> CSource:
         """Write the compiled circuit as C to the folder ``c``; see `lutra.emit.emit_c`."""
         return emit_c(self._circuit(), self.folder / "c", form=form)
 
     def synthesise(self) -> None:
-        """Map the circuit to LUT6 with Yosys: in total, by part and by level."""
+        """Map the circuit to LUT6 with Yosys: in total, by part and by level.
+
+        Of a vision transformer, every block of the accelerator.
+        """
+        if isinstance(self.recipe.model, Vit | Cct):
+            figures = self._load().accelerator
+            if figures is None:
+                raise CircuitError(
+                    f"{self.folder}: no accelerator was simulated; run `lutra verify` first"
+                )
+            areas = accelerate.synthesise(self._integer(), self.recipe.model, self.folder / "synth")
+            return self._record(accelerator=figures.model_copy(update={"areas": areas}))
         hardware = self.recipe.hardware
         found = synthesise_parts(
             self._circuit(),
@@ -304,11 +347,12 @@ class Run:
 
     def pending(self) -> tuple[str, ...]:
         """Return the steps after `compile` that still have to run for this circuit."""
-        if isinstance(self.recipe.model, Vit | Cct):
-            return ("report",)
         found = self.result()
         exact = found.verify is not None and found.verify.exact
-        done = {"verify": exact, "synthesise": found.synthesis is not None, "report": False}
+        mapped = found.synthesis is not None
+        if isinstance(self.recipe.model, Vit | Cct):
+            mapped = found.accelerator is not None and bool(found.accelerator.areas)
+        done = {"verify": exact, "synthesise": mapped, "report": False}
         return tuple(step for step, finished in done.items() if not finished)
 
     def result(self) -> RunResult:
@@ -321,19 +365,31 @@ class Run:
             raise CheckpointError(f"{path}: no trained model; run `lutra train` first")
         return restore(self.recipe, self.data, self.seed, self.folder)
 
+    @property
+    def _transformer(self) -> Vit | Cct:
+        assert isinstance(self.recipe.model, Vit | Cct)
+        return self.recipe.model
+
+    def _integer(self) -> IntegerTransformer:
+        self._check_compiled(self.integer_path)
+        return load_integer(self.integer_path)
+
+    def _check_compiled(self, path: Path) -> None:
+        """Raise CircuitError where what `compile` leaves is missing, or of another recipe."""
+        if not path.exists():
+            raise CircuitError(f"{path}: nothing compiled; run `lutra compile` first")
+        if self._load().compiled_from != self.recipe.circuit_digest:
+            raise CircuitError(
+                f"{path}: compiled from another recipe than this one; run `lutra compile` first"
+            )
+
     def _circuit(self) -> Circuit:
         if isinstance(self.recipe.model, Vit | Cct):
             raise CircuitError(
                 f"{self.recipe.name}: a vision transformer has no circuit, so that this step does "
                 f"not apply; `lutra compile` writes {self.integer_path.name}"
             )
-        if not self.circuit_path.exists():
-            raise CircuitError(f"{self.circuit_path}: no circuit; run `lutra compile` first")
-        if self._load().compiled_from != self.recipe.circuit_digest:
-            raise CircuitError(
-                f"{self.circuit_path}: compiled from another recipe than this one; run "
-                "`lutra compile` first"
-            )
+        self._check_compiled(self.circuit_path)
         return load(self.circuit_path)
 
     def _load(self) -> RunResult:

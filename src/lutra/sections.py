@@ -4,7 +4,15 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-__all__ = ["AcceleratorConfig", "AugmentConfig", "DistillConfig", "Epochs", "Fraction", "MixConfig", "Section"]
+__all__ = [
+    "AcceleratorConfig",
+    "AugmentConfig",
+    "DistillConfig",
+    "Epochs",
+    "Fraction",
+    "MixConfig",
+    "Section",
+]
 
 Epochs = Annotated[int, Field(ge=1, le=100_000)]
 Fraction = Annotated[float, Field(ge=0, lt=1)]

@@ -1,16 +1,28 @@
-"""Accelerators in closed form: cycles, throughput and energy, without a tool being run."""
+"""Accelerators of vision transformers: in closed form, as SystemVerilog, and in simulation."""
 
 from lutra.hardware._accelerator import Accelerator, ll_vit
+from lutra.hardware._block import Block, Design
 from lutra.hardware._encoder import Stage, encoder_stages
 from lutra.hardware._performance import Headroom, Performance, headroom, performance
+from lutra.hardware._transformer import accelerator_blocks, model_clocks, write_accelerator
+from lutra.hardware._verify import AcceleratorRun, BlockRun, verify_accelerator, verify_blocks
 
 __all__ = [
     "Accelerator",
+    "AcceleratorRun",
+    "Block",
+    "BlockRun",
+    "Design",
     "Headroom",
     "Performance",
     "Stage",
+    "accelerator_blocks",
     "encoder_stages",
     "headroom",
     "ll_vit",
+    "model_clocks",
     "performance",
+    "verify_accelerator",
+    "verify_blocks",
+    "write_accelerator",
 ]

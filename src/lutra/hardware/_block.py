@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from lutra.errors import OutputError
 from lutra.files import write_atomic
 
-__all__ = ["Block", "Design", "Memory", "composed", "joined", "write_design"]
+__all__ = ["Block", "Design", "Memory", "joined", "write_design"]
 
 _PRIMITIVES = Path(__file__).with_name("rtl")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
@@ -60,6 +59,8 @@ class Block:
         File name -> generated Verilog that the module needs besides.
     body
         Text in place of the instance, for blocks that are made of others.
+    inner
+        Those others.
     """
 
     name: str
@@ -70,15 +71,33 @@ class Block:
     output_bits: int
     sources: Mapping[str, str] = field(default_factory=dict)
     body: str | None = None
+    inner: Sequence["Block"] = ()
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise OutputError(f"block {self.name!r}: names are lower case, digits and _")
 
+    @property
+    def constant_bits(self) -> int:
+        """Bits of all memories that are loaded with the device."""
+        own = sum(memory.values.size * memory.width for memory in self.memories.values())
+        return own + sum(block.constant_bits for block in self.inner)
+
     def files(self) -> dict[str, str]:
-        """Return file name -> content, the module itself last."""
+        """Return file name -> content, the module itself last.
+
+        Raises
+        ------
+        OutputError
+            Two different files have one name.
+        """
         found = {self._memory(name): memory.text() for name, memory in self.memories.items()}
-        return {**found, **self.sources, f"{self.name}.sv": self._text()}
+        found |= self.sources
+        for block in self.inner:
+            for file, text in block.files().items():
+                if found.setdefault(file, text) != text:
+                    raise OutputError(f"block {self.name}: two blocks write {file}, differently")
+        return {**found, f"{self.name}.sv": self._text()}
 
     def _memory(self, parameter: str) -> str:
         return f"{self.name}_{parameter.lower()}.mem"
@@ -104,28 +123,8 @@ class Design:
 
 def joined(name: str, blocks: Sequence[Block]) -> Block:
     """Return a block of blocks in a row, each fed by the one before."""
-    return composed(name, blocks, "\n".join(_row(blocks)) + "\n")
-
-
-def composed(
-    name: str,
-    blocks: Sequence[Block],
-    body: str,
-    sources: Mapping[str, str] = MappingProxyType({}),
-) -> Block:
-    """Return a block whose body is made of others; the streams of the first and last are its own.
-
-    Raises
-    ------
-    OutputError
-        Two different files have one name.
-    """
-    files = dict(sources)
-    for block in blocks:
-        for file, text in block.files().items():
-            if files.setdefault(file, text) != text:
-                raise OutputError(f"block {name}: two blocks write {file}, and not the same")
-    return Block(name, "", {}, {}, blocks[0].input_bits, blocks[-1].output_bits, files, body)
+    ends = blocks[0].input_bits, blocks[-1].output_bits
+    return Block(name, "", {}, {}, *ends, body="\n".join(_row(blocks)) + "\n", inner=blocks)
 
 
 def write_design(blocks: Sequence[Block], folder: Path, top: str = "accelerator") -> Design:

@@ -1,21 +1,31 @@
 """From a trained integer transformer to its accelerator, block by block."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from lutra.emit import Style
 from lutra.errors import OutputError
+from lutra.files import write_atomic
 from lutra.hardware._accelerator import Accelerator
-from lutra.hardware._attention import attention_block
-from lutra.hardware._block import Block, composed, joined
+from lutra.hardware._attention import attention_block, attention_program
+from lutra.hardware._axi import axi_stream
+from lutra.hardware._block import Block, Design, joined, write_design
 from lutra.hardware._head import head_blocks, pooling_block
 from lutra.hardware._mixer import mixer_block
-from lutra.hardware._mlp import mlp_block
+from lutra.hardware._mlp import mlp_block, mlp_program
 from lutra.hardware._norm import norm_block
+from lutra.hardware._program import cycles
 from lutra.hardware._share import shared_sources
-from lutra.hardware._tokenizer import tokenizer_blocks
+from lutra.hardware._tokenizer import tokenizer_blocks, tokenizer_clocks
 from lutra.vit import STREAM_BITS, IntegerEncoder, IntegerTransformer, parts
 
-__all__ = ["accelerator_blocks", "attention_blocks", "mixer_blocks"]
+__all__ = [
+    "accelerator_blocks",
+    "attention_blocks",
+    "mixer_blocks",
+    "model_clocks",
+    "write_accelerator",
+]
 
 
 def accelerator_blocks(
@@ -53,6 +63,24 @@ def accelerator_blocks(
         pooling = pooling_block("pooling", model.pooling, tokens, dim, norm.output_bits)
         end = [norm, pooling, *head_blocks("head", model.head, 1, pooling.output_bits)]
     return [joined("tokenizer", tokenizer_blocks(model)), *encoders, joined("classifier", end)]
+
+
+def write_accelerator(
+    model: IntegerTransformer, accelerator: Accelerator, folder: Path, style: Style = "constants"
+) -> Design:
+    """Write an accelerator as SystemVerilog, with AXI-Stream ports in a module ``accelerator_axi``.
+
+    ``accelerator`` has the same streams under plainer names. Pixels enter as bytes, plane by plane;
+    scores leave as signed words of 32 bits, ``tlast`` with the last class of an image.
+
+    Raises
+    ------
+    OutputError
+        The folder cannot be written.
+    """
+    design = write_design(accelerator_blocks(model, accelerator, style), folder)
+    write_atomic(folder / "accelerator_axi.sv", axi_stream(design, len(model.head.weight)))
+    return design
 
 
 def attention_blocks(name: str, encoder: IntegerEncoder, tokens: int, side: int) -> list[Block]:
@@ -132,5 +160,38 @@ def _group(
         f"    assign from_ready[{last}] = out_ready;",
         f"    assign out_data = from_data[{last * bits}+:{bits}];",
     ]
-    sources = shared_sources(f"{name}_shared", engine, dim, count)
-    return composed(name, attentions, "\n".join(lines) + "\n", sources)
+    return Block(
+        name=name,
+        module="",
+        parameters={},
+        memories={},
+        input_bits=bits,
+        output_bits=bits,
+        sources=shared_sources(f"{name}_shared", engine, dim, count),
+        body="\n".join(lines) + "\n",
+        inner=[*attentions, *engine],
+    )
+
+
+def model_clocks(model: IntegerTransformer, accelerator: Accelerator) -> dict[str, int]:
+    """Return the clocks per image of every part, by name, in closed form.
+
+    A stream of one code per clock takes ``tokens * dim`` at least. An array takes as many as the
+    products of its tiles are deep, see `attention_program` and `mlp_program`; a mixer ``tokens``
+    times the longer of its last tables by ``sums_per_clock`` and ``dim``. What blocks need besides,
+    to finish the last tile of an image or a norm, is left out.
+    """
+    tokens, dim = model.positions.shape
+    side, stream = accelerator.side, tokens * dim
+    found = {"tokenizer": max(stream, tokenizer_clocks(model))}
+    for i, encoder in enumerate(model.encoders):
+        attention = attention_program(tokens, dim, encoder.attention.heads, side)
+        found[f"encoder{i}_attention"] = max(stream, cycles(attention, side))
+        mixer = encoder.mixer
+        if isinstance(mixer, parts.MlpChannelMixer):
+            clocks = cycles(mlp_program(tokens, dim, len(mixer.up.weight), side), side)
+        else:
+            clocks = tokens * -(-len(mixer.embedding) // accelerator.sums_per_clock)
+        found[f"encoder{i}_mixer"] = max(stream, clocks)
+    found["classifier"] = stream
+    return found

@@ -15,6 +15,7 @@ from lutra.hardware._transformer import (
     attention_blocks,
     mixer_blocks,
     model_clocks,
+    write_accelerator,
 )
 from lutra.tools import StreamSimulator, build_stream
 from lutra.vit import STREAM_BITS, IntegerTransformer, clamp
@@ -79,7 +80,7 @@ def verify_accelerator(
     ToolError
         A tool is missing or fails, or the accelerator deadlocks.
     """
-    design = write_design(accelerator_blocks(model, accelerator), folder)
+    design = write_accelerator(model, accelerator, folder)
     expected = model.scores(pixels)
     found = _simulator(design, timeout).run(
         pixels.astype(np.int64).reshape(-1), expected.size, pauses=pauses, timeout=timeout

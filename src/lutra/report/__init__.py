@@ -1,5 +1,6 @@
 """Typed results of a run, and how people see them: terminal tables, JSON, an HTML page."""
 
+from lutra.report._accelerator import AcceleratorFigures, BlockArea, BlockClocks
 from lutra.report._html import render_html, write_html
 from lutra.report._published import CONVENTIONS, Published, published
 from lutra.report._results import (
@@ -21,8 +22,11 @@ from lutra.report._terminal import show
 
 __all__ = [
     "CONVENTIONS",
+    "AcceleratorFigures",
     "Accuracy",
     "Area",
+    "BlockArea",
+    "BlockClocks",
     "CircuitFigures",
     "CircuitRow",
     "Epoch",

@@ -9,6 +9,7 @@ from lutra.circuit import Circuit, statistics
 from lutra.errors import LutraError
 from lutra.files import write_atomic
 from lutra.passes import estimate_lut6, stage_depth
+from lutra.report._accelerator import AcceleratorFigures
 from lutra.tools import Timing, estimate_timing
 
 __all__ = [
@@ -203,6 +204,8 @@ class RunResult(_Record):
     """Fingerprint of the recipe that the circuit was made by."""
     verify: Verification | None = None
     synthesis: Synthesis | None = None
+    accelerator: AcceleratorFigures | None = None
+    """Of a vision transformer."""
 
 
 def circuit_figures(circuit: Circuit) -> CircuitFigures:

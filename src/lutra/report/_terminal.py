@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lutra.report._accelerator import AcceleratorFigures
 from lutra.report._results import RunResult, Synthesis
 
 __all__ = ["show"]
@@ -34,6 +35,8 @@ def _tables(result: RunResult) -> Iterator[Table]:
         yield rows
     if result.synthesis is not None:
         yield _areas(result.synthesis)
+    if result.accelerator is not None:
+        yield from _blocks(result.accelerator)
 
 
 def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
@@ -48,6 +51,31 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
         yield "test accuracy before don't-cares", f"{exact.test:.2f} %"
         if exact.validation is not None:
             yield "validation accuracy before", f"{exact.validation:.2f} %"
+    if result.accelerator is not None:
+        yield from _accelerator(result.accelerator)
+    else:
+        yield from _network(result)
+    yield "training", f"{result.train.seconds:,.0f} s" if result.train else missing
+    if result.train and result.train.estimated_lut6 is not None and result.train.lut_budget:
+        found, budget = result.train.estimated_lut6, result.train.lut_budget
+        missed = ", missed: train for longer" if found > budget else ""
+        yield "edges, estimated LUT6", f"{found:,} of a budget of {budget:,}{missed}"
+    if verify is None:
+        yield "bit for bit", missing
+        return
+    agree = None if verify.rtl_mismatches is None else not verify.rtl_mismatches
+    if circuit is None:
+        samples = sum(map(sum, accuracy.confusion)) if accuracy else verify.samples
+        yield "torch = integer model", _verdict(verify.torch_equals_circuit, samples)
+        yield "integer model = RTL", _verdict(agree, verify.samples)
+        return
+    yield "torch = circuit", _verdict(verify.torch_equals_circuit, verify.samples)
+    yield "circuit = engine", _verdict(verify.engine_equals_circuit, verify.samples)
+    yield "circuit = RTL", _verdict(agree, verify.samples)
+
+
+def _network(result: RunResult) -> Iterator[tuple[str, str]]:
+    missing, circuit = "not run", result.circuit
     yield "levels", str(circuit.levels) if circuit else missing
     if circuit and circuit.stage_depth is not None:
         yield "LUT levels per stage, model", str(circuit.stage_depth)
@@ -69,19 +97,38 @@ def _headline(result: RunResult) -> Iterator[tuple[str, str]]:
             )
         )
         yield f"timing, no argmax, {timing.kind}", f"{', '.join(figures)}; not calibrated"
-    yield "training", f"{result.train.seconds:,.0f} s" if result.train else missing
-    if result.train and result.train.estimated_lut6 is not None and result.train.lut_budget:
-        found, budget = result.train.estimated_lut6, result.train.lut_budget
-        missed = ", missed: train for longer" if found > budget else ""
-        yield "edges, estimated LUT6", f"{found:,} of a budget of {budget:,}{missed}"
-    if verify is None:
-        yield "bit for bit", missing
-    else:
-        reference = "circuit" if circuit else "integer model"
-        yield f"torch = {reference}", _verdict(verify.torch_equals_circuit, verify.samples)
-        yield "circuit = engine", _verdict(verify.engine_equals_circuit, verify.samples)
-        agree = None if verify.rtl_mismatches is None else not verify.rtl_mismatches
-        yield "circuit = RTL", _verdict(agree, verify.samples)
+
+
+def _accelerator(found: AcceleratorFigures) -> Iterator[tuple[str, str]]:
+    yield (
+        "accelerator",
+        f"arrays of {found.side} x {found.side}, {found.sums_per_clock} sums per clock, "
+        f"{found.encoders_per_mixer} encoders per mixer",
+    )
+    yield "latency", f"{found.latency:,} clocks, {found.milliseconds:.3f} ms"
+    rate = f"{found.images_per_second:,.1f} images/s at {found.clock_mhz:g} MHz, aimed at"
+    yield "from image to image", f"{found.interval:,} clocks, {rate}"
+    yield "energy of the encoders' stages", f"{found.joule * 1e6:,.2f} uJ per image, closed form"
+    ram = 36 * 1024
+    yield "constants", f"{found.weight_bits:,} bits, {found.weight_bits / ram:,.1f} block RAMs"
+
+
+def _blocks(found: AcceleratorFigures) -> Iterator[Table]:
+    clocks = Table("block", title="Clocks per image, each block alone")
+    for column in ("closed form", "simulated", "difference"):
+        clocks.add_column(column, justify="right")
+    for row in found.clocks:
+        more = f"{100 * (row.measured / max(1, row.expected) - 1):+.2f} %"
+        clocks.add_row(Text(row.name), f"{row.expected:,}", f"{row.measured:,}", more)
+    yield clocks
+    if found.areas:
+        table = Table("block", title="Area, post-synthesis")
+        for column in ("LUT", "FF", "DSP", "block RAM"):
+            table.add_column(column, justify="right")
+        for area in found.areas:
+            counts = (f"{area.lut:,}", f"{area.ff:,}", f"{area.dsp:,}", f"{area.block_rams:g}")
+            table.add_row(Text(area.name), *counts)
+        yield table
 
 
 def _verdict(agree: bool | None, samples: int) -> str:
