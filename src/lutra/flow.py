@@ -289,7 +289,9 @@ class Run:
         started, verifier = time.monotonic(), find_verilator()
         integer, config = self._integer(), self._transformer
         rows = torch.from_numpy(self.data.test.x[: config.accelerator.images])
-        pixels = self._model().resized(rows).numpy()
+        model = self._model()
+        assert isinstance(model, VisionTransformer)
+        pixels = model.resized(rows).numpy()
         figures = accelerate.simulate(integer, config, pixels, self.folder / "rtl", say)
         areas = earlier.areas if (earlier := self._load().accelerator) is not None else ()
         self._record(

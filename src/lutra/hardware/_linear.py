@@ -36,13 +36,15 @@ def linear_blocks(
     image: Image,
     *,
     lanes: int | None = None,
+    together: int = 1,
     input_bits: int = CODE_BITS,
     output_bits: int | None = None,
     relu: bool = False,
 ) -> list[Block]:
     """Return blocks that map windows of images, a result per clock.
 
-    A window takes ``ceil(outputs / lanes)`` passes of ``max(inputs, lanes + 1)`` clocks.
+    A window takes ``ceil(outputs / lanes)`` passes of ``max(inputs / together, lanes + 1)`` clocks,
+    since results leave one per clock.
 
     Parameters
     ----------
@@ -53,7 +55,9 @@ def linear_blocks(
     image
         What the windows are cut from.
     lanes
-        Multipliers; one per output unless given.
+        Outputs that are summed up side by side; all unless given.
+    together
+        Planes that are multiplied in one clock, by as many multipliers per lane; a divisor.
     input_bits
         Of the stream; codes are its lowest 8.
     output_bits
@@ -70,12 +74,13 @@ def linear_blocks(
     out = output_bits or sum_bits(linear.weight, linear.bias)
     weight_bits = signed_bits(weight)
     padded = np.pad(weight, ((0, passes * width - outputs), (0, 0)))
-    grouped = padded.reshape(passes, width, inputs).transpose(0, 2, 1).reshape(-1, width)
+    grouped = padded.reshape(passes, width, -1, together).swapaxes(1, 2)
     windows = {
         "IN_BITS": input_bits,
         "UNSIGNED": int(image.pixels),
         "PLANAR": int(image.pixels),
         "PLANES": image.planes,
+        "TOGETHER": together,
         "HEIGHT": image.height,
         "WIDTH": image.width,
         "SIDE": image.side,
@@ -85,17 +90,20 @@ def linear_blocks(
     }
     matvec = {
         "INPUTS": inputs,
+        "TOGETHER": together,
         "PASSES": passes,
         "LANES": width,
         "W_BITS": weight_bits,
         "ACC_BITS": bits,
     }
     serial = {"BITS": bits, "LANES": width, "OUTPUTS": outputs, "RELU": int(relu), "OUT_BITS": out}
-    weights = {"WEIGHTS": Memory(grouped, weight_bits)}
+    weights = {"WEIGHTS": Memory(grouped.reshape(-1, width * together), weight_bits)}
     biases = {"BIASES": Memory(linear.bias[:, None], out)}
     return [
-        Block(f"{name}_windows", "lutra_windows", windows, {}, input_bits, CODE_BITS),
-        Block(f"{name}_matvec", "lutra_matvec", matvec, weights, CODE_BITS, width * bits),
+        Block(f"{name}_windows", "lutra_windows", windows, {}, input_bits, together * CODE_BITS),
+        Block(
+            f"{name}_matvec", "lutra_matvec", matvec, weights, together * CODE_BITS, width * bits
+        ),
         Block(f"{name}_serialise", "lutra_serialise", serial, biases, width * bits, out),
     ]
 

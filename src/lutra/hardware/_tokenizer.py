@@ -1,67 +1,123 @@
 """From pixels to the residual stream in front of the first encoder."""
 
+from dataclasses import dataclass
+
 from lutra.hardware._block import Block, Memory
 from lutra.hardware._linear import CODE_BITS, Image, linear_blocks, rescale_block
 from lutra.vit import STREAM_BITS, IntegerTransformer, parts
 
-__all__ = ["tokenizer_blocks"]
+__all__ = ["tokenizer_blocks", "tokenizer_clocks"]
 
 
-def tokenizer_blocks(model: IntegerTransformer, lanes: int | None = None) -> list[Block]:
+def tokenizer_blocks(
+    model: IntegerTransformer, lanes: int | None = None, clocks: int = 1 << 62
+) -> list[Block]:
     """Return the blocks that do `IntegerTransformer.embed`.
 
     They take pixels, 8 bits unsigned, in the order of its rows, and give 16-bit codes. Blocks work
-    on neighbouring images at once, so that the longest sets the clocks per image. Patches take
-    ``tokens * ceil(dim / lanes) * max(inputs, lanes + 1)``, and up to ``dim`` more for a class
-    token where results leave without a pause; a convolution takes
-    ``height * width * ceil(channels / lanes) * max(9 * planes, lanes + 1)``.
+    on neighbouring images at once, so that the longest sets the clocks per image, see
+    `tokenizer_clocks`; where results leave without a pause, up to ``dim`` more for a class token.
 
     Parameters
     ----------
     model
         Of it, all that is in front of the encoders.
     lanes
-        Multipliers of every linear map; one per output unless given.
+        Outputs of every linear map that are summed up side by side; all unless given.
+    clocks
+        Per image, that are enough: planes are multiplied together until there are no more, where
+        that helps.
     """
-    convolutions = not isinstance(model.tokenizer, parts.Patches)
-    blocks = _convolutions(model, lanes) if convolutions else _patches(model, lanes)
+    maps = _maps(model)
+    limit = max(clocks, *(_results(each, lanes) for each in maps))
+    blocks = []
+    for each in maps:
+        relu, last = not isinstance(model.tokenizer, parts.Patches), each is maps[-1]
+        blocks += linear_blocks(
+            each.name,
+            each.linear,
+            each.image,
+            lanes=lanes,
+            together=_together(each, lanes, limit),
+            relu=relu,
+        )
+        bits = STREAM_BITS if last else CODE_BITS
+        channels, given = len(each.linear.weight), blocks[-1].output_bits
+        blocks.append(rescale_block(f"{each.name}_rescale", each.rescale, channels, given, bits))
+        if relu:
+            # Rescaling never decreases, so it commutes with the maximum, whose memory it makes
+            # smaller. After the ReLU no maximum is of the border's zeros alone.
+            height, width = each.image.height, each.image.width
+            blocks.append(_maxpool(f"{each.name}_columns", width, channels, bits))
+            size = (width + 1) // 2 * channels
+            blocks.append(_maxpool(f"{each.name}_rows", height, size, bits))
     return [*blocks, _positions(model)]
 
 
-def _patches(model: IntegerTransformer, lanes: int | None) -> list[Block]:
-    patches = model.tokenizer
-    assert isinstance(patches, parts.Patches)
-    image = Image(*model.shape, side=patches.side, step=patches.side, pixels=True)
-    blocks = linear_blocks("patches", patches.projection, image, lanes=lanes)
-    dim = model.positions.shape[1]
-    last = blocks[-1].output_bits
-    return [*blocks, rescale_block("embedded", model.embedded, dim, last, STREAM_BITS)]
+def tokenizer_clocks(
+    model: IntegerTransformer, lanes: int | None = None, clocks: int = 1 << 62
+) -> int:
+    """Return the clocks per image of `tokenizer_blocks`, those of its longest block.
 
-
-def _convolutions(model: IntegerTransformer, lanes: int | None) -> list[Block]:
-    """Rescaling never decreases, so it commutes with the maximum, whose memory it makes smaller.
-
-    It comes after the ReLU: of the maxima that the reference takes, 0 of the border is none then.
+    A linear map of ``windows`` takes ``windows * ceil(outputs / lanes)`` times the more of
+    ``inputs / together`` and ``lanes + 1``, in which its results leave.
     """
-    assert not isinstance(model.tokenizer, parts.Patches)
-    befores = [convolution.before for convolution in model.tokenizer[1:]]
+    maps = _maps(model)
+    limit = max(clocks, *(_results(each, lanes) for each in maps))
+    return max(
+        max(_results(each, lanes), _products(each, lanes) // _together(each, lanes, limit))
+        for each in maps
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Map:
+    """A linear map of windows, and the rescaling of its results."""
+
+    name: str
+    linear: parts.Linear
+    image: Image
+    windows: int
+    rescale: parts.Rescale
+
+
+def _maps(model: IntegerTransformer) -> list[_Map]:
+    given = model.tokenizer
     planes, height, width = model.shape
-    blocks = []
-    for i, convolution in enumerate(model.tokenizer):
-        name = f"convolution{i}"
-        rescale = befores[i] if i < len(befores) else model.embedded
+    if isinstance(given, parts.Patches):
+        image = Image(planes, height, width, side=given.side, step=given.side, pixels=True)
+        windows = height // given.side * (width // given.side)
+        return [_Map("patches", given.projection, image, windows, model.embedded)]
+    found = []
+    for i, convolution in enumerate(given):
+        rescale = given[i + 1].before if i + 1 < len(given) else model.embedded
         assert rescale is not None
-        bits = CODE_BITS if i < len(befores) else STREAM_BITS
         image = Image(planes, height, width, side=3, border=1, pixels=i == 0)
-        blocks += linear_blocks(name, convolution.kernel, image, lanes=lanes, relu=True)
-        planes = len(convolution.kernel.weight)
-        last = blocks[-1].output_bits
-        blocks.append(rescale_block(f"{name}_rescale", rescale, planes, last, bits))
-        blocks.append(_maxpool(f"{name}_columns", width, planes, bits))
-        width = (width + 1) // 2
-        blocks.append(_maxpool(f"{name}_rows", height, width * planes, bits))
-        height = (height + 1) // 2
-    return blocks
+        kernel = convolution.kernel
+        found.append(_Map(f"convolution{i}", kernel, image, height * width, rescale))
+        planes, height, width = len(kernel.weight), (height + 1) // 2, (width + 1) // 2
+    return found
+
+
+def _passes(each: _Map, lanes: int | None) -> int:
+    outputs = len(each.linear.weight)
+    return each.windows * -(-outputs // min(lanes or outputs, outputs))
+
+
+def _results(each: _Map, lanes: int | None) -> int:
+    outputs = len(each.linear.weight)
+    return _passes(each, lanes) * (min(lanes or outputs, outputs) + 1)
+
+
+def _products(each: _Map, lanes: int | None) -> int:
+    return _passes(each, lanes) * each.linear.weight.shape[1]
+
+
+def _together(each: _Map, lanes: int | None, limit: int) -> int:
+    """Return the fewest planes to multiply together that meet the limit; all if none do."""
+    planes = each.image.planes
+    divisors = [d for d in range(1, planes + 1) if planes % d == 0]
+    return next((d for d in divisors if _products(each, lanes) <= limit * d), planes)
 
 
 def _maxpool(name: str, length: int, size: int, bits: int) -> Block:

@@ -62,7 +62,8 @@ def accelerator_blocks(
     else:
         pooling = pooling_block("pooling", model.pooling, tokens, dim, norm.output_bits)
         end = [norm, pooling, *head_blocks("head", model.head, 1, pooling.output_bits)]
-    return [joined("tokenizer", tokenizer_blocks(model)), *encoders, joined("classifier", end)]
+    tokenizer = tokenizer_blocks(model, clocks=_encoder_clocks(model, accelerator))
+    return [joined("tokenizer", tokenizer), *encoders, joined("classifier", end)]
 
 
 def write_accelerator(
@@ -182,16 +183,30 @@ def model_clocks(model: IntegerTransformer, accelerator: Accelerator) -> dict[st
     to finish the last tile of an image or a norm, is left out.
     """
     tokens, dim = model.positions.shape
-    side, stream = accelerator.side, tokens * dim
-    found = {"tokenizer": max(stream, tokenizer_clocks(model))}
+    stream = tokens * dim
+    tokenizer = tokenizer_clocks(model, clocks=_encoder_clocks(model, accelerator))
+    halves = _half_clocks(model, accelerator)
+    found = {"tokenizer": tokenizer, **halves, "classifier": stream}
+    return {name: max(stream, clocks) for name, clocks in found.items()}
+
+
+def _encoder_clocks(model: IntegerTransformer, accelerator: Accelerator) -> int:
+    """Return the clocks per image that the encoders leave to other blocks."""
+    shared = accelerator.encoders_per_mixer
+    halves = _half_clocks(model, accelerator).items()
+    return max(shared * n if name.endswith("_mixer") else n for name, n in halves)
+
+
+def _half_clocks(model: IntegerTransformer, accelerator: Accelerator) -> dict[str, int]:
+    tokens, dim = model.positions.shape
+    side, found = accelerator.side, {}
     for i, encoder in enumerate(model.encoders):
         attention = attention_program(tokens, dim, encoder.attention.heads, side)
-        found[f"encoder{i}_attention"] = max(stream, cycles(attention, side))
+        found[f"encoder{i}_attention"] = cycles(attention, side)
         mixer = encoder.mixer
         if isinstance(mixer, parts.MlpChannelMixer):
             clocks = cycles(mlp_program(tokens, dim, len(mixer.up.weight), side), side)
         else:
             clocks = tokens * -(-len(mixer.embedding) // accelerator.sums_per_clock)
-        found[f"encoder{i}_mixer"] = max(stream, clocks)
-    found["classifier"] = stream
+        found[f"encoder{i}_mixer"] = clocks
     return found

@@ -1,11 +1,12 @@
-// Matrix times vector: LANES accumulators, and a code that all of them multiply every clock.
+// Matrix times vector: LANES accumulators, and TOGETHER codes that all of them multiply every clock.
 //
 // Takes a vector's INPUTS codes PASSES times over, and gives LANES sums (lane 0 lowest) after every
-// pass: those of outputs pass * LANES and on. A word of weights, one per lane, is read per code. A
-// clock per code unless the receiver of the sums is late; four from the last code of a pass to its
+// pass: those of outputs pass * LANES and on. A word has the weights of all lanes, TOGETHER of each.
+// A word per clock unless the receiver of the sums is late; five from the last word of a pass to its
 // sums.
 module lutra_matvec #(
     parameter int INPUTS = 768,
+    parameter int TOGETHER = 1,  // divides INPUTS
     parameter int PASSES = 1,
     parameter int LANES = 192,
     parameter int IN_BITS = 8,
@@ -17,16 +18,18 @@ module lutra_matvec #(
     input logic rst,
     input logic in_valid,
     output logic in_ready,
-    input logic signed [IN_BITS-1:0] in_data,
+    input logic [TOGETHER*IN_BITS-1:0] in_data,
     output logic out_valid,
     input logic out_ready,
     output logic [LANES*ACC_BITS-1:0] out_data
 );
-    localparam int WORDS = INPUTS * PASSES;
-    localparam int I_BITS = $clog2(INPUTS > 1 ? INPUTS : 2);
+    localparam int STEPS = INPUTS / TOGETHER;
+    localparam int WORDS = STEPS * PASSES;
+    localparam int I_BITS = $clog2(STEPS > 1 ? STEPS : 2);
     localparam int A_BITS = $clog2(WORDS > 1 ? WORDS : 2);
+    localparam int P_BITS = IN_BITS + W_BITS;
 
-    logic [LANES*W_BITS-1:0] weights[WORDS];
+    logic [LANES*TOGETHER*W_BITS-1:0] weights[WORDS];
     initial if (WEIGHTS != "") $readmemh(WEIGHTS, weights);
 
     // Sums that nobody takes stop everything.
@@ -35,7 +38,7 @@ module lutra_matvec #(
 
     logic [I_BITS-1:0] i;
     logic [A_BITS-1:0] address;
-    wire ends = i == I_BITS'(INPUTS - 1);
+    wire ends = i == I_BITS'(STEPS - 1);
     always_ff @(posedge clk) begin
         if (rst) begin
             i <= 0;
@@ -46,31 +49,42 @@ module lutra_matvec #(
         end
     end
 
-    // Stages: 1 weights are read, 2 registered, 3 multiplied, 4 summed.
-    logic valid1, valid2, valid3, first1, first2, first3, last1, last2, last3;
-    logic signed [IN_BITS-1:0] code1, code2;
-    logic [LANES*W_BITS-1:0] weight1, weight2;
+    // Stages: 1 weights are read, 2 registered, 3 multiplied, 4 added up, 5 accumulated.
+    logic [4:1] valid, last;
+    logic fresh;  // the next sum begins; in many LUTs, so not from a shift register
+    logic [TOGETHER*IN_BITS-1:0] code1, code2;
+    logic [LANES*TOGETHER*W_BITS-1:0] weight1, weight2;
     always_ff @(posedge clk) begin
         if (en) begin
-            {first1, last1, code1} <= {i == 0, ends, in_data};
-            {first2, last2, code2} <= {first1, last1, code1};
-            {first3, last3} <= {first2, last2};
+            last <= {last[3:1], ends};
+            code1 <= in_data;
+            code2 <= code1;
             weight1 <= weights[address];
             weight2 <= weight1;
         end
-        if (rst) {valid1, valid2, valid3, out_valid} <= 0;
+        if (rst) fresh <= 1;
+        else if (en && valid[4]) fresh <= last[4];
+        if (rst) {valid, out_valid} <= 0;
         else if (en) begin
-            {valid1, valid2, valid3} <= {in_valid, valid1, valid2};
-            out_valid <= valid3 && last3;
+            valid <= {valid[3:1], in_valid};
+            out_valid <= valid[4] && last[4];
         end
     end
     for (genvar lane = 0; lane < LANES; lane++) begin : lanes
-        logic signed [IN_BITS+W_BITS-1:0] product;
-        logic signed [ACC_BITS-1:0] sum;
+        logic [TOGETHER*P_BITS-1:0] products;
+        logic signed [ACC_BITS-1:0] together, added, sum;
+        always_comb begin
+            together = '0;
+            for (int k = 0; k < TOGETHER; k++)
+                together = together + ACC_BITS'($signed(products[k*P_BITS+:P_BITS]));
+        end
         assign out_data[lane*ACC_BITS+:ACC_BITS] = sum;
         always_ff @(posedge clk) if (en) begin
-            product <= code2 * $signed(weight2[lane*W_BITS+:W_BITS]);
-            if (valid3) sum <= ACC_BITS'(product) + (first3 ? 0 : sum);
+            for (int k = 0; k < TOGETHER; k++)
+                products[k*P_BITS+:P_BITS] <= $signed(code2[k*IN_BITS+:IN_BITS])
+                    * $signed(weight2[(lane*TOGETHER+k)*W_BITS+:W_BITS]);
+            added <= together;
+            if (valid[4]) sum <= added + (fresh ? 0 : sum);
         end
     end
 endmodule

@@ -1,8 +1,9 @@
 // Square windows of images: SIDE x SIDE pixels at every STEP-th, in each of them row by row, pixel
-// by pixel, PLANES codes per pixel, all of that PASSES times over; then the next window to the right.
+// by pixel, PLANES codes per pixel, TOGETHER of them per clock, all of that PASSES times over; then
+// the next window to the right.
 //
 // An image arrives plane by plane (PLANAR) or pixel by pixel, and is kept whole: one is read while
-// the next is written. A code per clock on either side, no clock lost between images; in_ready
+// the next is written. A code per clock enters, no clock is lost between images; in_ready
 // depends on registers alone. Codes are the lowest 8 bits of what arrives; with UNSIGNED, 128 is
 // code 0. BORDER 1 surrounds the image with a pixel of zeros (for SIDE 3 and STEP 1).
 module lutra_windows #(
@@ -10,6 +11,7 @@ module lutra_windows #(
     parameter int UNSIGNED = 0,
     parameter int PLANAR = 0,
     parameter int PLANES = 3,
+    parameter int TOGETHER = 1,  // divides PLANES
     parameter int HEIGHT = 32,
     parameter int WIDTH = 32,
     parameter int SIDE = 3,
@@ -24,31 +26,38 @@ module lutra_windows #(
     input logic [IN_BITS-1:0] in_data,
     output logic out_valid,
     input logic out_ready,
-    output logic [7:0] out_data
+    output logic [TOGETHER*8-1:0] out_data
 );
-    localparam int SIZE = PLANES * HEIGHT * WIDTH;
+    localparam int GROUPS = PLANES / TOGETHER;  // words of a pixel
+    localparam int SIZE = GROUPS * HEIGHT * WIDTH;
     localparam int ROWS = (HEIGHT + 2 * BORDER - SIDE) / STEP + 1;
     localparam int COLUMNS = (WIDTH + 2 * BORDER - SIDE) / STEP + 1;
-    // From a code to the next of its pixel, to that of the next pixel, of the next row.
-    localparam int ACROSS = PLANAR != 0 ? HEIGHT * WIDTH : 1;
-    localparam int RIGHT = PLANAR != 0 ? 1 : PLANES;
+    // From a word to that of the next pixel, of the next row.
+    localparam int RIGHT = GROUPS;
     localparam int DOWN = WIDTH * RIGHT;
-    localparam int TO_PIXEL = RIGHT - (PLANES - 1) * ACROSS;
-    localparam int TO_ROW = DOWN - (SIDE - 1) * RIGHT - (PLANES - 1) * ACROSS;
+    localparam int TO_ROW = DOWN - (SIDE - 1) * RIGHT - (GROUPS - 1);
     localparam int TO_LINE = STEP * DOWN - (COLUMNS - 1) * STEP * RIGHT;
     localparam int START = -BORDER * (DOWN + RIGHT);
     localparam int A_BITS = $clog2(2 * SIZE + DOWN + RIGHT + 1) + 1;
-    localparam int P_BITS = $clog2(PLANES > 1 ? PLANES : 2);
+    localparam int P_BITS = $clog2(GROUPS > 1 ? GROUPS : 2);
+    localparam int T_BITS = $clog2(TOGETHER > 1 ? TOGETHER : 2);
+    localparam int W_BITS = $clog2(2 * SIZE);
     localparam int S_BITS = $clog2(SIDE > 1 ? SIDE : 2);
     localparam int N_BITS = $clog2(PASSES > 1 ? PASSES : 2);
     localparam int Y_BITS = $clog2(ROWS > 1 ? ROWS : 2);
     localparam int X_BITS = $clog2(COLUMNS > 1 ? COLUMNS : 2);
 
-    logic [7:0] memory[2*SIZE];
+    logic [TOGETHER*8-1:0] memory[2*SIZE];
     logic [1:0] images;  // that are whole
-    logic [$clog2(2*SIZE)-1:0] write;
+    logic [W_BITS-1:0] write, write_from;  // from: the first pixel's word of the plane
+    logic [T_BITS-1:0] lane;
+    logic write_bank;
     wire put = in_valid && in_ready;
-    wire whole = put && (write == SIZE - 1 || write == 2 * SIZE - 1);
+    wire lane_ends = lane == T_BITS'(TOGETHER - 1);
+    wire [W_BITS-1:0] write_end = write_bank ? W_BITS'(2 * SIZE - 1) : W_BITS'(SIZE - 1);
+    wire [W_BITS-1:0] write_start = write_bank ? W_BITS'(0) : W_BITS'(SIZE);  // of the other bank
+    wire plane_written = write_end - write < W_BITS'(GROUPS);
+    wire whole = put && lane_ends && write == write_end;
     assign in_ready = images != 2;
 
     logic [P_BITS-1:0] plane;
@@ -60,7 +69,7 @@ module lutra_windows #(
     logic signed [A_BITS-1:0] at, window;  // addresses of this code, of its window
     wire en = !out_valid || out_ready;
     wire get = en && images != 0;
-    wire plane_ends = plane == P_BITS'(PLANES - 1);
+    wire plane_ends = plane == P_BITS'(GROUPS - 1);
     wire column_ends = column == S_BITS'(SIDE - 1);
     wire row_ends = row == S_BITS'(SIDE - 1);
     wire window_ends = plane_ends && column_ends && row_ends;
@@ -76,22 +85,33 @@ module lutra_windows #(
         else next = bank ? A_BITS'(START) : A_BITS'(SIZE + START);
     end
     always_ff @(posedge clk) begin
-        if (put) memory[write] <= in_data[7:0] ^ {UNSIGNED != 0, 7'b0};
+        for (int i = 0; i < TOGETHER; i++)
+            if (put && lane == T_BITS'(i)) memory[write][i*8+:8] <= in_data[7:0] ^ {UNSIGNED != 0, 7'b0};
         if (rst) begin
-            write <= 0;
+            {write, write_from, lane, write_bank} <= 0;
             images <= 0;
             {plane, column, row, pass, x, y, bank} <= 0;
             at <= A_BITS'(START);
             window <= A_BITS'(START);
         end else begin
-            if (put) write <= write == 2 * SIZE - 1 ? 0 : write + 1;
+            if (whole) begin
+                write_bank <= !write_bank;
+                {write, write_from} <= {2{write_start}};
+                lane <= 0;
+            end else if (put && PLANAR == 0) begin
+                lane <= lane_ends ? 0 : lane + 1;
+                write <= write + W_BITS'(lane_ends);
+            end else if (put && plane_written) begin
+                lane <= lane_ends ? 0 : lane + 1;
+                write <= write_from + W_BITS'(lane_ends);
+                write_from <= write_from + W_BITS'(lane_ends);
+            end else if (put) write <= write + W_BITS'(GROUPS);
             images <= images + 2'(whole) - 2'(get && image_ends);
             if (get) begin
                 plane <= plane_ends ? 0 : plane + 1;
                 if (plane_ends) column <= column_ends ? 0 : column + 1;
                 if (plane_ends && column_ends) row <= row_ends ? 0 : row + 1;
-                if (!plane_ends) at <= at + A_BITS'(ACROSS);
-                else if (!column_ends) at <= at + A_BITS'(TO_PIXEL);
+                if (!plane_ends || !column_ends) at <= at + 1;
                 else if (!row_ends) at <= at + A_BITS'(TO_ROW);
                 else at <= leaves ? next : window;
                 if (window_ends) pass <= leaves ? 0 : pass + 1;
@@ -106,10 +126,10 @@ module lutra_windows #(
     end
 
     logic valid1, outside1;
-    logic [7:0] code1;
+    logic [TOGETHER*8-1:0] code1;
     always_ff @(posedge clk) begin
         if (en) begin
-            code1 <= memory[at[$clog2(2*SIZE)-1:0]];
+            code1 <= memory[at[W_BITS-1:0]];
             outside1 <= BORDER != 0 && (x == 0 && column == 0 || x_ends && column_ends
                 || y == 0 && row == 0 || y_ends && row_ends);
             out_data <= outside1 ? 0 : code1;
