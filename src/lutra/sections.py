@@ -27,7 +27,7 @@ class Section(BaseModel):
 class AcceleratorConfig(Section):
     """The accelerator of a vision transformer; see `lutra.hardware.Accelerator`."""
 
-    side: Annotated[int, Field(ge=2, le=64)] = 16
+    side: Annotated[int, Field(ge=4, le=64)] = 16
     """Processing elements per row and column of an array."""
     sums_per_clock: Annotated[int, Field(ge=1, le=64)] = 1
     """Tables of a mixer's last layer that are added in one clock."""

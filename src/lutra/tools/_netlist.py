@@ -2,19 +2,31 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
 from lutra.errors import ToolError
 
-__all__ = ["Cells", "count_cells"]
+__all__ = ["Cells", "Deepest", "count_cells", "deepest_path"]
 
 _LUT = re.compile(r"LUT([1-6]|6_2)")
 _REGISTERS = {"FDRE", "FDSE", "FDCE", "FDPE"}
 _CARRIES = {"CARRY4", "CARRY8"}
 _MUXES = {"MUXF7", "MUXF8", "MUXF9"}
+_CLOCKED = {"RAMB36E2", "RAMB18E2", "DSP48E2", "SRL16E", "SRLC16E", "SRLC32E"}
+_READ = {
+    "RAM32M",
+    "RAM32M16",
+    "RAM64M",
+    "RAM64M8",
+    "RAM32X1D",
+    "RAM64X1D",
+    "RAM128X1D",
+    "RAM256X1D",
+}
+"""Memories in LUTs, which are read without a clock."""
 _FREE = {"VCC", "GND", "BUF", "$scopeinfo"}
 
 
@@ -48,7 +60,7 @@ def count_cells(module: Mapping[str, Any], name: str) -> Cells:
         cells = list(module["cells"].values())
         kinds = Counter(cell["type"] for cell in cells)
         luts = [kinds[f"LUT{size}"] for size in range(1, 7)]
-        depth = _depth(cells)
+        depth = max(_Graph(cells, _REGISTERS).depth, default=0)
     except (KeyError, TypeError, AttributeError) as error:
         raise ToolError(
             f"netlist of {name}: {error} is missing; is this Yosys supported?"
@@ -66,48 +78,114 @@ def count_cells(module: Mapping[str, Any], name: str) -> Cells:
     )
 
 
-def _depth(cells: list[Mapping[str, Any]]) -> int:
-    """Return the most LUTs on a path; multiplexers and carries count nothing."""
-    driver: dict[int, int] = {}
-    inputs: list[list[int]] = []
-    cost: list[int] = []
-    carried = count(-1, -1)  # nets between the places of carry chains
-    for cell in cells:
-        kind, pins = cell["type"], cell["connections"]
-        directions = cell["port_directions"]
-        if kind in _CARRIES:
-            below = [bit for pin in ("CI", "CYINIT", "CI_TOP") for bit in pins.get(pin, ())]
-            for place, data in enumerate(zip(pins["S"], pins["DI"], strict=True)):
-                above = next(carried)
-                made = [above, *(pins[pin][place] for pin in ("O", "CO") if pin in pins)]
-                driver |= dict.fromkeys(made, len(inputs))
-                inputs.append([bit for bit in (*below, *data) if isinstance(bit, int)])
-                cost.append(0)
-                below = [above]
-            continue
-        read: list[int] = []
-        for port, bits in pins.items():
-            if directions[port] == "input":
-                read += [bit for bit in bits if isinstance(bit, int)]
-            elif kind not in _REGISTERS:
-                driver |= dict.fromkeys(bits, len(inputs))
-        inputs.append([] if kind in _REGISTERS else read)
-        cost.append(int(kind == "INV" or bool(_LUT.fullmatch(kind))))
-    users: list[list[int]] = [[] for _ in inputs]
-    waiting = []
-    for number, read in enumerate(inputs):
-        drivers = {driver[bit] for bit in read if bit in driver}
-        waiting.append(len(drivers))
-        for other in drivers:
-            users[other].append(number)
-    depth = list(cost)
-    ready = [number for number, count in enumerate(waiting) if not count]
-    for number in ready:
-        for user in users[number]:
-            depth[user] = max(depth[user], depth[number] + cost[user])
-            waiting[user] -= 1
-            if not waiting[user]:
-                ready.append(user)
-    if len(ready) < len(inputs):
-        raise ToolError("the netlist has a combinational loop")
-    return max(depth, default=0)
+@dataclass(frozen=True)
+class Deepest:
+    """The path with most LUTs between registers, memories, multipliers or ports."""
+
+    depth: int
+    start: str
+    """Net that the first LUT reads."""
+    end: str
+    """Net that the last one makes."""
+
+
+def deepest_path(module: Mapping[str, Any], name: str) -> Deepest:
+    """Return the deepest path of a flat module; block RAMs and DSP slices count as registers.
+
+    Their own delays are not LUTs: an implementation takes the registers around multipliers into
+    the slices, which Yosys leaves outside.
+
+    Raises
+    ------
+    ToolError
+        The netlist has a combinational loop, or cannot be understood.
+    """
+    try:
+        graph = _Graph(list(module["cells"].values()), _REGISTERS | _CLOCKED)
+        nets = {
+            bit: net
+            for net, found in module["netnames"].items()
+            if not found.get("hide_name")
+            for bit in found["bits"]
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ToolError(
+            f"netlist of {name}: {error} is missing; is this Yosys supported?"
+        ) from error
+    path = graph.path()
+
+    def named(bits: Iterable[int]) -> str:
+        return next((nets[bit] for bit in bits if bit in nets), "unnamed")
+
+    if not path:
+        return Deepest(0, "", "")
+    return Deepest(graph.depth[path[-1]], named(graph.inputs[path[0]]), named(graph.made[path[-1]]))
+
+
+class _Graph:
+    """Which cell feeds which, and how many LUTs lie before each.
+
+    Multiplexers and carries count nothing.
+    """
+
+    def __init__(self, cells: list[Mapping[str, Any]], registers: Set[str]) -> None:
+        driver: dict[int, int] = {}
+        self.inputs: list[list[int]] = []
+        self.made: list[list[int]] = []
+        cost: list[int] = []
+        carried = count(-1, -1)  # nets between the places of carry chains
+
+        def add(read: Iterable[Any], made: Sequence[int], luts: int) -> None:
+            driver.update(dict.fromkeys(made, len(cost)))
+            self.inputs.append([bit for bit in read if isinstance(bit, int)])
+            self.made.append(list(made))
+            cost.append(luts)
+
+        for cell in cells:
+            kind, pins = cell["type"], cell["connections"]
+            directions = cell["port_directions"]
+            if kind in _CARRIES:
+                below = [bit for pin in ("CI", "CYINIT", "CI_TOP") for bit in pins.get(pin, ())]
+                for place, data in enumerate(zip(pins["S"], pins["DI"], strict=True)):
+                    above = next(carried)
+                    made = [above, *(pins[pin][place] for pin in ("O", "CO") if pin in pins)]
+                    add((*below, *data), made, 0)
+                    below = [above]
+                continue
+            if kind in registers:
+                continue
+            read, made = [], []
+            for port, bits in pins.items():
+                (read if directions[port] == "input" else made).extend(bits)
+            add(read, made, int(kind == "INV" or kind in _READ or bool(_LUT.fullmatch(kind))))
+        users: list[list[int]] = [[] for _ in cost]
+        waiting = []
+        for number, read in enumerate(self.inputs):
+            drivers = {driver[bit] for bit in read if bit in driver}
+            waiting.append(len(drivers))
+            for other in drivers:
+                users[other].append(number)
+        self.depth = list(cost)
+        self._before: list[int | None] = [None] * len(cost)
+        ready = [number for number, missing in enumerate(waiting) if not missing]
+        for number in ready:
+            for user in users[number]:
+                if self.depth[number] + cost[user] > self.depth[user] or (
+                    self._before[user] is None
+                ):
+                    self.depth[user] = max(self.depth[user], self.depth[number] + cost[user])
+                    self._before[user] = number
+                waiting[user] -= 1
+                if not waiting[user]:
+                    ready.append(user)
+        if len(ready) < len(cost):
+            raise ToolError("the netlist has a combinational loop")
+
+    def path(self) -> list[int]:
+        """Return the cells of the deepest path, first to last."""
+        at = max(range(len(self.depth)), key=self.depth.__getitem__, default=None)
+        found: list[int] = []
+        while at is not None:
+            found.append(at)
+            at = self._before[at]
+        return found[::-1]

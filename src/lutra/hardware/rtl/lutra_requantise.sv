@@ -23,8 +23,9 @@ module lutra_requantise #(
     logic [PARTS*PART-1:0] m1;
     logic signed [P_BITS-1:0] product[PARTS];
     logic signed [S_BITS-1:0] total, sum;
-    wire signed [S_BITS-1:0] shifted = sum >>> SHIFT;
-    localparam logic signed [S_BITS-1:0] MOST = (S_BITS'(1) << (BITS - 1)) - 1;
+    wire sign = sum[S_BITS-1];
+    // It fits if all bits above the result are its sign.
+    wire fits = &sum[S_BITS-1:SHIFT+BITS-1] || !(|sum[S_BITS-1:SHIFT+BITS-1]);
 
     always_comb begin
         total = S_BITS'(1) << (SHIFT - 1);
@@ -36,8 +37,7 @@ module lutra_requantise #(
         for (int i = 0; i < PARTS; i++) product[i] <= q1 * $signed({1'b0, m1[PART*i+:PART]});
         sum <= total;
         if (BITS == 1) out <= sum < (S_BITS'(1) << (SHIFT - 1)) ? -1 : 1;
-        else if (shifted > MOST) out <= OUT_BITS'(MOST);
-        else if (shifted < ~MOST) out <= OUT_BITS'(~MOST);
-        else out <= OUT_BITS'(shifted);
+        else if (fits) out <= OUT_BITS'($signed(sum[SHIFT+:BITS]));
+        else out <= OUT_BITS'($signed({sign, {BITS - 1{!sign}}}));
     end
 endmodule

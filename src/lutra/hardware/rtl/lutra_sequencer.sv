@@ -47,12 +47,12 @@ module lutra_sequencer #(
 );
     localparam int LOG = $clog2(SIDE + 1);
     localparam int BITS = 16 + LOG + 5 * ADDRESS;
-    localparam int QUEUE = 8;  // tiles under way, of which there can be 2 + 25 / SIDE at most
+    localparam int QUEUE = 8;  // tiles under way; there are 2 + 26 / SIDE at most
 
     logic [BITS-1:0] operations[OPERATIONS];
     initial $readmemh(PROGRAM, operations);
 
-    // Fetch: three clocks, while a tile takes SIDE.
+    // Fetch: three clocks, and one to see whether it may start, while a tile takes SIDE, 4 or more.
     logic [ADDRESS-1:0] counter;
     logic [BITS-1:0] fetched, next;
     logic [1:0] fetching;
@@ -68,15 +68,18 @@ module lutra_sequencer #(
     logic busy;
     logic [ADDRESS-1:0] step, final_step, idle_steps;  // which a tile of few products begins with
     logic [3:0] under_way;
+    // What is waited for stays once it is there, so that it may be known a clock late.
+    logic may;
     wire idle = !busy || step == final_step;
-    wire start = idle && fetching == 0 && under_way <= next_lag && under_way < 4'(QUEUE)
-        && (!next_wanted || ready[next_slot]) && (!next_begins || unit)
-        && (!next_claims || room);
+    wire start = idle && may;
 
     always_ff @(posedge clk) begin
         fetched <= operations[counter];
         next <= fetched;
         if (fetching != 0) fetching <= fetching - 1;
+        may <= fetching == 0 && !start && under_way <= next_lag && under_way < 4'(QUEUE)
+            && (!next_wanted || ready[next_slot]) && (!next_begins || unit)
+            && (!next_claims || room);
         under_way <= under_way + 4'(start) - 4'(written);
         begins <= start && next_begins;
         claims <= start && next_claims;
@@ -102,6 +105,7 @@ module lutra_sequencer #(
             busy <= 0;
             counter <= 0;
             fetching <= 3;
+            may <= 0;
             under_way <= 0;
             begins <= 0;
             claims <= 0;
