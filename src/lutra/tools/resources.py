@@ -8,9 +8,10 @@ from typing import Any
 
 from lutra.errors import ToolError
 from lutra.files import read_json
+from lutra.tools._netlist import Deepest, deepest_path
 from lutra.tools.yosys import run_yosys
 
-__all__ = ["Resources", "synthesise_blocks"]
+__all__ = ["Resources", "synthesise_blocks", "synthesise_paths"]
 
 _LUTS = {f"LUT{size}": 1 for size in range(1, 7)} | {"LUT6_2": 1, "INV": 1}
 _MEMORY = {
@@ -58,13 +59,6 @@ class Resources:
     dsp: int
     block_rams: float
 
-    def __add__(self, other: "Resources") -> "Resources":
-        return Resources(*(a + b for a, b in zip(_values(self), _values(other), strict=True)))
-
-
-def _values(found: Resources) -> tuple[Any, ...]:
-    return tuple(vars(found).values())
-
 
 def synthesise_blocks(
     folder: Path,
@@ -97,14 +91,40 @@ def synthesise_blocks(
     ToolError
         Yosys is missing or fails, or its netlist cannot be understood.
     """
+    modules = _synthesise(folder, files, tops, "" if dsp else "-nodsp", timeout)
+    return {top: _resources(_count(found, top, {}), top) for top, found in modules.items()}
+
+
+def synthesise_paths(
+    folder: Path,
+    files: Sequence[Path],
+    tops: Sequence[str],
+    *,
+    dsp: bool = True,
+    timeout: float = 3600,
+) -> dict[str, Deepest]:
+    """Map modules with everything flattened, and return the deepest path of each.
+
+    Raises
+    ------
+    ToolError
+        As `synthesise_blocks`.
+    """
+    modules = _synthesise(folder, files, tops, f"-flatten {'' if dsp else '-nodsp'}", timeout)
+    return {top: deepest_path(found[top], top) for top, found in modules.items()}
+
+
+def _synthesise(
+    folder: Path, files: Sequence[Path], tops: Sequence[str], options: str, timeout: float
+) -> dict[str, dict[str, Any]]:
+    """Return the modules of the netlist of each top."""
     script = [f"read_verilog -sv -defer {file.name}" for file in files]
     script.append("design -save sources")
     for top in tops:
         (folder / f"{top}.json").unlink(missing_ok=True)
         script += [
             "design -load sources",
-            f"hierarchy -check -top {top}",
-            f"synth_xilinx -family xcup -noiopad -noclkbuf {'' if dsp else '-nodsp'}",
+            f"synth_xilinx -family xcup -noiopad -noclkbuf -top {top} {options}",
             f"write_json {top}.json",
         ]
     run_yosys(script, folder, timeout)
@@ -113,7 +133,7 @@ def synthesise_blocks(
         modules = read_json(folder / f"{top}.json", ToolError).get("modules")
         if not isinstance(modules, dict) or top not in modules:
             raise ToolError(f"{folder / top}.json: no module {top!r}; is this Yosys supported?")
-        found[top] = _resources(_count(modules, top, {}), top)
+        found[top] = modules
     return found
 
 
