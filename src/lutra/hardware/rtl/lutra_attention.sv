@@ -56,7 +56,7 @@ module lutra_attention #(
     logic [SIDE*8-1:0] codes, x_word, q_word, k_word, v_word, w_word;
     logic [SIDE*16-1:0] stream, added;
     logic [SIDE*E_BITS-1:0] e_word;
-    logic [2*SIDE*F_BITS-1:0] quotients;
+    logic [SIDE*F_BITS-1:0] quotients;
     logic [SIDE*SUM_BITS-1:0] sums;
 
     lutra_sequencer #(
@@ -91,26 +91,25 @@ module lutra_attention #(
     ) shiftmax (
         .clk, .rst, .write(write && write_kind == S), .write_slot, .write_at, .scores(codes),
         .clear(starts && starts_kind == S), .clear_slot(starts_slot), .ready,
-        .read_at(a_at), .exponentials(e_word), .quotients
+        .read_slot(slot), .read_at(a_at), .exponentials(e_word), .quotients
     );
 
     // Operands: a clock to read, one to multiply or choose, one to widen.
     localparam int P_BITS = E_BITS + F_BITS;
     logic [1:0] a_from1, b_from1, a_from2;
-    logic slot1;
     logic [2:0] marks;
     logic [SIDE*8-1:0] a2, b2, b3;
     logic [SIDE*P_BITS-1:0] p2;
     logic [SIDE*16-1:0] a3;
     lutra_delay #(.BITS(3), .CLOCKS(3)) marking (.clk, .in({valid & ~rst, first, last}), .out(marks));
     always_ff @(posedge clk) begin
-        {a_from1, b_from1, slot1} <= {a_from, b_from, slot};
+        {a_from1, b_from1} <= {a_from, b_from};
         a_from2 <= a_from1;
         a2 <= a_from1 == A_X ? x_word : a_from1 == A_Q ? q_word : w_word;
         b2 <= b_from1 == B_W ? w_word : b_from1 == B_X ? x_word : b_from1 == B_K ? k_word : v_word;
         b3 <= b2;
         for (int i = 0; i < SIDE; i++) begin
-            p2[i*P_BITS+:P_BITS] <= e_word[i*E_BITS+:E_BITS] * quotients[(slot1*SIDE+i)*F_BITS+:F_BITS];
+            p2[i*P_BITS+:P_BITS] <= e_word[i*E_BITS+:E_BITS] * quotients[i*F_BITS+:F_BITS];
             a3[i*16+:16] <= a_from2 == A_E ? 16'(p2[i*P_BITS+:P_BITS] >> 16) : 16'($signed(a2[i*8+:8]));
         end
     end

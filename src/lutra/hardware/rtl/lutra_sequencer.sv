@@ -124,20 +124,24 @@ module lutra_sequencer #(
     logic [2:0] put, get;
     logic [LOG-1:0] at, columns;
     logic [ADDRESS-1:0] out_base;
-    assign {ends, out_slot, kind, columns, out_base, constant_base} = queue[get];
+    logic have;  // the one whose columns leave, or are to
+    wire take = (!have || closes) && get != put;
     assign used = column && at <= columns;
     assign closes = column && at == LOG'(SIDE - 1);
     assign out_at = out_base + ADDRESS'(at);
     assign constant_at = constant_base + ADDRESS'(at);
     always_ff @(posedge clk) begin
+        if (take) {ends, out_slot, kind, columns, out_base, constant_base} <= queue[get];
         if (start) queue[put] <= {next_ends, next_slot, next_kind, next_columns, next_out, next_constant};
         if (rst) begin
             put <= 0;
             get <= 0;
+            have <= 0;
             at <= 0;
         end else begin
             put <= put + 3'(start);
-            get <= get + 3'(closes);
+            get <= get + 3'(take);
+            have <= take || (have && !closes);
             if (column) at <= closes ? '0 : at + 1;
         end
     end

@@ -21,9 +21,10 @@ module lutra_shiftmax #(
     input logic clear,
     input logic clear_slot,
     output logic [1:0] ready,
+    input logic read_slot,
     input logic [ADDRESS-1:0] read_at,
     output logic [LANES*E_BITS-1:0] exponentials,
-    output logic [2*LANES*F_BITS-1:0] quotients
+    output logic [LANES*F_BITS-1:0] quotients
 );
     // The greatest score of every row so far.
     logic [LANES*8-1:0] most[2];
@@ -45,7 +46,7 @@ module lutra_shiftmax #(
     logic [4:0] live;
     logic [ADDRESS-1:0] made_at;
     logic [LANES-1:0] divided;
-    logic [LANES*F_BITS-1:0] quotient;
+    logic [LANES*F_BITS-1:0] quotient, found[2];
     wire divide = dividing && live == 0;
     wire [ADDRESS-1:0] end_at = slot ? ADDRESS'(2 * COUNT - 1) : ADDRESS'(COUNT - 1);
     logic divide_started;
@@ -75,9 +76,9 @@ module lutra_shiftmax #(
             if (running && live == 0) sums[i*SUM_BITS+:SUM_BITS] <= '0;
             else if (live[3])
                 sums[i*SUM_BITS+:SUM_BITS] <= sums[i*SUM_BITS+:SUM_BITS] + SUM_BITS'(made[i*E_BITS+:E_BITS]);
-            if (divided[0] && divide_started)
-                quotients[(slot*LANES+i)*F_BITS+:F_BITS] <= quotient[i*F_BITS+:F_BITS];
         end
+        if (divided[0] && divide_started) found[slot] <= quotient;
+        quotients <= found[read_slot];
         if (write && final_write) waiting[write_slot] <= 1;
         if (clear) ready[clear_slot] <= 0;
         if (running) begin
