@@ -71,6 +71,10 @@ class Transformer(Section):
     def _check(self) -> "Transformer":
         if self.dim % self.heads:
             raise ValueError(f"{self.dim} channels do not divide among {self.heads} heads")
+        if self.accelerator.encoders_per_mixer > 1 and isinstance(self.mixer, MlpMixer):
+            raise ValueError(
+                "accelerator.encoders_per_mixer is for mixers of tables; an MLP cannot be shared"
+            )
         return self
 
 

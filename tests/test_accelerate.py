@@ -1,0 +1,57 @@
+"""Accelerators for the record: simulated block by block and as a whole."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lutra.accelerate import emit, simulate
+from lutra.errors import OutputError
+from lutra.nn.vision import freeze
+from lutra.sections import AcceleratorConfig
+from lutra.vit import LutMixer, Vit
+from tests.nn.vision.models import build
+
+
+def test_figures_are_those_of_the_closed_form(tmp_path: Path) -> None:
+    mixer = LutMixer(kind="lut", tables=[40, 24], thresholds=5, fan_in=4, candidates=0)
+    config = Vit(
+        family="vit",
+        layers=1,
+        heads=2,
+        dim=16,
+        patch=4,
+        mixer=mixer,
+        accelerator=AcceleratorConfig(side=4, images=5),
+    )
+    model = build("vit-lut-8", (1, 16, 16), layers=1, dim=16, patch=4, mixer=mixer)
+    model.quantise()
+    integer = freeze(model.train(False))
+    pixels = np.random.default_rng(0).integers(0, 256, (7, 256)).astype(np.uint8)
+    said: list[str] = []
+    found = simulate(integer, config, pixels, tmp_path, said.append)
+    assert (tmp_path / "accelerator_axi.sv").exists()
+    assert found.images == 5 and len(said) == 2
+    rows = {row.name: row for row in found.clocks}
+    assert list(rows) == ["tokenizer", "encoder0_attention", "encoder0_mixer", "classifier"]
+    assert all(row.measured >= row.expected for row in rows.values())
+    assert rows["encoder0_attention"].measured <= 1.02 * rows["encoder0_attention"].expected
+    assert found.interval >= max(row.measured for row in rows.values())
+    assert found.latency > found.interval and found.joule > 0 and found.weight_bits > 0
+
+
+def test_mlps_cannot_be_shared(tmp_path: Path) -> None:
+    model = build("vit-mlp-8", (1, 16, 16), dim=16, patch=4)
+    model.quantise()
+    config = Vit(
+        family="vit",
+        layers=2,
+        heads=2,
+        dim=16,
+        patch=4,
+        mixer=model.config.mixer,
+        accelerator=AcceleratorConfig(side=4, encoders_per_mixer=2),
+    )
+    with pytest.raises(OutputError, match="only mixers of tables can be shared"):
+        emit(freeze(model.train(False)), config, tmp_path)
+    assert not list(tmp_path.iterdir())
