@@ -1,12 +1,15 @@
 """Accelerators for the record: simulated block by block and as a whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from lutra.accelerate import emit, simulate
+from lutra.accelerate import simulate
 from lutra.errors import OutputError
+from lutra.files import write_json
+from lutra.hardware import ll_vit, write_accelerator
 from lutra.nn.vision import freeze
 from lutra.sections import AcceleratorConfig
 from lutra.vit import LutMixer, Vit
@@ -41,17 +44,34 @@ def test_figures_are_those_of_the_closed_form(tmp_path: Path) -> None:
 
 
 def test_mlps_cannot_be_shared(tmp_path: Path) -> None:
-    model = build("vit-mlp-8", (1, 16, 16), dim=16, patch=4)
+    model = build("vit-mlp-8", (1, 16, 16))
+    with pytest.raises(ValueError, match="an MLP cannot be shared"):
+        Vit(
+            family="vit",
+            layers=2,
+            heads=2,
+            dim=12,
+            patch=8,
+            mixer=model.config.mixer,
+            accelerator=AcceleratorConfig(encoders_per_mixer=2),
+        )
     model.quantise()
-    config = Vit(
-        family="vit",
-        layers=2,
-        heads=2,
-        dim=16,
-        patch=4,
-        mixer=model.config.mixer,
-        accelerator=AcceleratorConfig(side=4, encoders_per_mixer=2),
-    )
+    shared = replace(ll_vit(4), encoders_per_mixer=2)
     with pytest.raises(OutputError, match="only mixers of tables can be shared"):
-        emit(freeze(model.train(False)), config, tmp_path)
+        write_accelerator(freeze(model.train(False)), shared, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+def test_an_earlier_design_goes_away(tmp_path: Path) -> None:
+    model = build("vit-mlp-8", (1, 16, 16))
+    model.quantise()
+    integer = freeze(model.train(False))
+    write_accelerator(integer, ll_vit(4), tmp_path)
+    (tmp_path / "notes.txt").write_text("kept")
+    one = replace(integer, encoders=integer.encoders[:1])
+    design = write_accelerator(one, ll_vit(4), tmp_path)
+    assert not list(tmp_path.glob("encoder1*")) and (tmp_path / "notes.txt").exists()
+    assert all(file.exists() for file in design.files)
+    write_json(tmp_path / "design.json", {"files": ["notes.txt"]})
+    with pytest.raises(OutputError, match="not written by Lutra"):
+        write_accelerator(one, ll_vit(4), tmp_path)

@@ -1,22 +1,22 @@
 """AXI4-Stream around a design."""
 
-from lutra.hardware._block import Design
-
 __all__ = ["axi_stream"]
 
 
-def axi_stream(design: Design, beats: int) -> str:
+def axi_stream(name: str, input_bits: int, output_bits: int, beats: int) -> str:
     """Return a module with AXI4-Stream ports and a reset that is active low.
 
     Parameters
     ----------
-    design
-        What it is put around; words become whole bytes, signed ones by their sign.
+    name
+        Module that it is put around; its own ends in ``_axi``.
+    input_bits, output_bits
+        Widths of the streams; words become whole bytes, by their sign.
     beats
         Output words of a packet, of which the last one has ``tlast``. That of the input is ignored:
         how many words an image has is known.
     """
-    given, result = (-(-bits // 8) * 8 for bits in (design.input_bits, design.output_bits))
+    given, result = (-(-bits // 8) * 8 for bits in (input_bits, output_bits))
     ports = [
         "input logic aclk",
         "input logic aresetn",
@@ -30,13 +30,13 @@ def axi_stream(design: Design, beats: int) -> str:
         "output logic m_axis_tlast",
     ]
     lines = [
-        f"module {design.top}_axi (",
+        f"module {name}_axi (",
         ",\n".join(f"    {port}" for port in ports),
         ");",
-        f"    logic signed [{design.output_bits - 1}:0] word;",
-        f"    {design.top} inner (.clk(aclk), .rst(!aresetn),",
+        f"    logic signed [{output_bits - 1}:0] word;",
+        f"    {name} inner (.clk(aclk), .rst(!aresetn),",
         "        .in_valid(s_axis_tvalid), .in_ready(s_axis_tready),",
-        f"        .in_data(s_axis_tdata[{design.input_bits - 1}:0]),",
+        f"        .in_data(s_axis_tdata[{input_bits - 1}:0]),",
         "        .out_valid(m_axis_tvalid), .out_ready(m_axis_tready), .out_data(word));",
         f"    assign m_axis_tdata = {result}'(word);",
         f"    logic [{max(1, (beats - 1).bit_length()) - 1}:0] beat;",

@@ -4,16 +4,19 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lutra.errors import OutputError
-from lutra.files import write_atomic
+from lutra.files import read_json, write_atomic, write_json
 
 __all__ = ["Block", "Design", "Memory", "joined", "write_design"]
 
 _PRIMITIVES = Path(__file__).with_name("rtl")
+_MANIFEST = "design.json"
+_SUFFIXES = {".sv", ".v", ".mem"}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")
 
 
@@ -127,21 +130,56 @@ def joined(name: str, blocks: Sequence[Block]) -> Block:
     return Block(name, "", {}, {}, *ends, body="\n".join(_row(blocks)) + "\n", inner=blocks)
 
 
-def write_design(blocks: Sequence[Block], folder: Path, top: str = "accelerator") -> Design:
+def write_design(
+    blocks: Sequence[Block],
+    folder: Path,
+    top: str = "accelerator",
+    more: Mapping[str, str] = MappingProxyType({}),
+) -> Design:
     """Write blocks, each fed by the one before, and a module ``top`` around them.
+
+    ``design.json`` beside them lists the files; those of an earlier design there go away.
+
+    Parameters
+    ----------
+    blocks
+        In a row.
+    folder
+        Where the files go.
+    top
+        Name of the module around them.
+    more
+        File name -> text, written with them and no part of the design.
 
     Raises
     ------
     OutputError
-        The folder cannot be written.
+        The folder cannot be written, or holds a ``design.json`` that is not ours.
     """
     block = joined(top, blocks)
     files = {path.name: path.read_text() for path in sorted(_PRIMITIVES.glob("*.sv"))}
     files |= block.files()
-    for name, text in files.items():
+    _remove_previous(folder)
+    for name, text in {**files, **more}.items():
         write_atomic(folder / name, text)
+    listed = {"generator": "lutra", "top": top, "files": sorted([*files, *more])}
+    write_json(folder / _MANIFEST, listed)
     sources = tuple(folder / name for name in files if name.endswith((".sv", ".v")))
     return Design(folder, top, sources, block.input_bits, block.output_bits)
+
+
+def _remove_previous(folder: Path) -> None:
+    """Delete the files that an earlier design in this folder lists, and nothing else."""
+    path = folder / _MANIFEST
+    if not path.exists():
+        return
+    found = read_json(path, OutputError)
+    files = found.get("files") if isinstance(found, dict) else None
+    if not isinstance(files, list) or found.get("generator") != "lutra":
+        raise OutputError(f"{path}: not written by Lutra; choose another folder")
+    for name in files:
+        if isinstance(name, str) and Path(name).name == name and Path(name).suffix in _SUFFIXES:
+            (folder / name).unlink(missing_ok=True)
 
 
 def _row(blocks: Sequence[Block]) -> Iterator[str]:

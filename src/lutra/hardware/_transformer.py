@@ -5,7 +5,6 @@ from pathlib import Path
 
 from lutra.emit import Style
 from lutra.errors import OutputError
-from lutra.files import write_atomic
 from lutra.hardware._accelerator import Accelerator
 from lutra.hardware._attention import attention_block, attention_program
 from lutra.hardware._axi import axi_stream
@@ -79,9 +78,10 @@ def write_accelerator(
     OutputError
         The folder cannot be written.
     """
-    design = write_design(accelerator_blocks(model, accelerator, style), folder)
-    write_atomic(folder / "accelerator_axi.sv", axi_stream(design, len(model.head.weight)))
-    return design
+    blocks = accelerator_blocks(model, accelerator, style)
+    ends = blocks[0].input_bits, blocks[-1].output_bits
+    around = axi_stream("accelerator", *ends, len(model.head.weight))
+    return write_design(blocks, folder, "accelerator", {"accelerator_axi.sv": around})
 
 
 def attention_blocks(name: str, encoder: IntegerEncoder, tokens: int, side: int) -> list[Block]:
