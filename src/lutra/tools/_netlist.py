@@ -108,6 +108,11 @@ def deepest_path(module: Mapping[str, Any], name: str) -> Deepest:
             if not found.get("hide_name")
             for bit in found["bits"]
         }
+        for cell in module["cells"].values():  # what a register is named after, it reads
+            if cell["type"] in _REGISTERS and cell["connections"]["Q"][0] in nets:
+                for pin in ("D", "CE", "R", "S"):
+                    for bit in cell["connections"].get(pin, ()):
+                        nets.setdefault(bit, nets[cell["connections"]["Q"][0]])
     except (KeyError, TypeError, AttributeError) as error:
         raise ToolError(
             f"netlist of {name}: {error} is missing; is this Yosys supported?"

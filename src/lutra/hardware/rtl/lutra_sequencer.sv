@@ -65,13 +65,13 @@ module lutra_sequencer #(
     assign {next_begins, next_claims, next_ends, next_wanted, next_slot, next_kind, next_a_from, next_b_from,
             next_lag, next_columns, next_depth, next_a, next_b, next_out, next_constant} = next;
 
-    logic busy;
-    logic [ADDRESS-1:0] step, final_step, idle_steps;  // which a tile of few products begins with
+    logic busy, idle, ends_now;
+    logic [ADDRESS-1:0] left, idle_left;  // clocks; a tile of few products begins with idle ones
+    wire short_ = next_depth < ADDRESS'(SIDE - 1);
     logic [3:0] under_way;
     // What is waited for stays once it is there, so that it may be known a clock late.
     logic may;
-    wire idle = !busy || step == final_step;
-    wire start = idle && may;
+    wire start = (!busy || ends_now) && may;
 
     always_ff @(posedge clk) begin
         fetched <= operations[counter];
@@ -85,9 +85,9 @@ module lutra_sequencer #(
         claims <= start && next_claims;
         if (start) begin
             busy <= 1;
-            step <= 0;
-            final_step <= next_depth < ADDRESS'(SIDE - 1) ? ADDRESS'(SIDE - 1) : next_depth;
-            idle_steps <= next_depth < ADDRESS'(SIDE - 1) ? ADDRESS'(SIDE - 1) - next_depth : '0;
+            left <= short_ ? ADDRESS'(SIDE - 1) : next_depth;
+            idle_left <= ADDRESS'(SIDE - 1) - next_depth;
+            {idle, first} <= {short_, !short_};
             a_at <= next_a;
             b_at <= next_b;
             a_from <= next_a_from;
@@ -96,13 +96,17 @@ module lutra_sequencer #(
             fetching <= 3;
             counter <= counter == ADDRESS'(OPERATIONS - 1) ? '0 : counter + 1;
         end else begin
-            if (idle) busy <= 0;
-            step <= step + 1;
+            if (ends_now) busy <= 0;
+            left <= left - 1;
+            idle_left <= idle_left - 1;
+            {idle, first} <= {idle && idle_left != 1, idle && idle_left == 1};
             a_at <= a_at + ADDRESS'(valid);
             b_at <= b_at + ADDRESS'(valid);
         end
+        ends_now <= !start && left == 1;
         if (rst) begin
             busy <= 0;
+            ends_now <= 0;
             counter <= 0;
             fetching <= 3;
             may <= 0;
@@ -114,9 +118,8 @@ module lutra_sequencer #(
     assign starts = start;
     assign starts_kind = next_kind;
     assign starts_slot = next_slot;
-    assign valid = busy && step >= idle_steps;
-    assign first = step == idle_steps;
-    assign last = step == final_step;
+    assign valid = busy && !idle;
+    assign last = ends_now;
 
     // What the tiles under way are for, in order.
     localparam int KEPT = 5 + LOG + 2 * ADDRESS;
