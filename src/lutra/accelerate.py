@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lutra.hardware import (
+    LANES,
     Accelerator,
     accelerator_blocks,
     ll_vit,
@@ -90,7 +91,7 @@ def synthesise(model: IntegerTransformer, config: Vit | Cct, folder: Path) -> tu
     """
     design = write_accelerator(model, _accelerator(config), folder, style="luts")
     names = [block.name for block in accelerator_blocks(model, _accelerator(config))]
-    found = synthesise_blocks(folder, design.files, names)
+    found = synthesise_blocks(folder, design.files, names, kept=LANES)
     return tuple(
         BlockArea(
             name=name,

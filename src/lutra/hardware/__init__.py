@@ -1,7 +1,7 @@
 """Accelerators of vision transformers: in closed form, as SystemVerilog, and in simulation."""
 
 from lutra.hardware._accelerator import Accelerator, ll_vit
-from lutra.hardware._block import Block, Design, joined, write_design
+from lutra.hardware._block import LANES, Block, Design, joined, write_design
 from lutra.hardware._encoder import Stage, encoder_stages
 from lutra.hardware._performance import Headroom, Performance, headroom, performance
 from lutra.hardware._transformer import (
@@ -14,6 +14,7 @@ from lutra.hardware._transformer import (
 from lutra.hardware._verify import AcceleratorRun, BlockRun, verify_accelerator, verify_blocks
 
 __all__ = [
+    "LANES",
     "Accelerator",
     "AcceleratorRun",
     "Block",

@@ -12,9 +12,17 @@ from numpy.typing import NDArray
 from lutra.errors import OutputError
 from lutra.files import read_json, write_atomic, write_json
 
-__all__ = ["Block", "Design", "Memory", "joined", "write_design"]
+__all__ = ["LANES", "Block", "Design", "Memory", "joined", "write_design"]
 
 _PRIMITIVES = Path(__file__).with_name("rtl")
+LANES = (
+    "lutra_element",
+    "lutra_requantise",
+    "lutra_exponential",
+    "lutra_divide",
+    "lutra_quotient",
+)
+"""Modules that there are many instances of."""
 _MANIFEST = "design.json"
 _SUFFIXES = {".sv", ".v", ".mem"}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,62}")

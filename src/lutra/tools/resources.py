@@ -65,13 +65,14 @@ def synthesise_blocks(
     files: Sequence[Path],
     tops: Sequence[str],
     *,
+    kept: Sequence[str] = (),
     dsp: bool = True,
     timeout: float = 3600,
 ) -> dict[str, Resources]:
-    """Map modules for Xilinx UltraScale+ with Yosys, keeping their hierarchy.
+    """Map modules for Xilinx UltraScale+ with Yosys, flattened but for what there are many of.
 
-    A module of which there are many instances is mapped once, so that an array of processing
-    elements takes no longer than one of them; nothing is shared or simplified across modules.
+    What is to be kept is mapped once, so that an array of processing elements takes hardly longer
+    than one of them; nothing is shared or simplified across its borders.
 
     Parameters
     ----------
@@ -81,6 +82,8 @@ def synthesise_blocks(
         SystemVerilog in that folder.
     tops
         Modules, each mapped with all that is below it.
+    kept
+        Modules that are not flattened, by the ends of their names.
     dsp
         Whether multipliers become DSP48 slices, or LUTs.
     timeout
@@ -91,7 +94,7 @@ def synthesise_blocks(
     ToolError
         Yosys is missing or fails, or its netlist cannot be understood.
     """
-    modules = _synthesise(folder, files, tops, "" if dsp else "-nodsp", timeout)
+    modules = _synthesise(folder, files, tops, kept, dsp, timeout)
     return {top: _resources(_count(found, top, {}), top) for top, found in modules.items()}
 
 
@@ -110,21 +113,30 @@ def synthesise_paths(
     ToolError
         As `synthesise_blocks`.
     """
-    modules = _synthesise(folder, files, tops, f"-flatten {'' if dsp else '-nodsp'}", timeout)
+    modules = _synthesise(folder, files, tops, (), dsp, timeout)
     return {top: deepest_path(found[top], top) for top, found in modules.items()}
 
 
 def _synthesise(
-    folder: Path, files: Sequence[Path], tops: Sequence[str], options: str, timeout: float
+    folder: Path,
+    files: Sequence[Path],
+    tops: Sequence[str],
+    kept: Sequence[str],
+    dsp: bool,
+    timeout: float,
 ) -> dict[str, dict[str, Any]]:
     """Return the modules of the netlist of each top."""
     script = [f"read_verilog -sv -defer {file.name}" for file in files]
     script.append("design -save sources")
     for top in tops:
         (folder / f"{top}.json").unlink(missing_ok=True)
+        synth = "synth_xilinx -family xcup -noiopad -noclkbuf -flatten"
+        synth += f"{'' if dsp else ' -nodsp'} -top {top}"
         script += [
             "design -load sources",
-            f"synth_xilinx -family xcup -noiopad -noclkbuf -top {top} {options}",
+            f"{synth} -run begin:prepare",
+            *(f"setattr -mod -set keep_hierarchy 1 *{name}" for name in kept),
+            f"{synth} -run prepare:",
             f"write_json {top}.json",
         ]
     run_yosys(script, folder, timeout)

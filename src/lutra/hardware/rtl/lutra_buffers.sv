@@ -47,14 +47,17 @@ module lutra_buffers #(
     logic [OUT_WIDE-1:0] sum_unit, leave_unit, leave_base;
     logic [ADDRESS-1:0] fill_channel, fill_token, leave_channel, leave_token;
     logic [LOG-1:0] fill_lane, leave_lane;
+    // whether counters are at their ends, known beforehand
+    logic fill_channel_ends, fill_token_ends, fill_lane_ends;
+    logic leave_channel_ends, leave_token_ends, leave_lane_ends;
 
     // --- filling
     assign in_ready = held != COUNT'(UNITS);
     assign unit = complete != 0;
     wire fill = in_valid && in_ready;
-    wire fill_row = fill && fill_channel == ADDRESS'(DIM - 1);
-    wire fill_image = fill_row && fill_token == ADDRESS'(TOKENS - 1);
-    wire fill_tile = fill_image || (fill_row && fill_lane == LOG'(SIDE - 1));
+    wire fill_row = fill && fill_channel_ends;
+    wire fill_image = fill_row && fill_token_ends;
+    wire fill_tile = fill_image || (fill_row && fill_lane_ends);
     wire filled = TILES == 1 ? fill_tile : fill_image;
     wire [SIDE-1:0] fill_lanes = SIDE'(fill) << fill_lane;
     wire [WIDE-1:0] fill_at = fill_base + WIDE'(fill_channel);
@@ -79,9 +82,9 @@ module lutra_buffers #(
     assign room = claimed != OUT_COUNT'(OUT_UNITS);
     wire advance = !out_valid || out_ready;
     wire leave = ready != 0 && advance;
-    wire leave_row = leave && leave_channel == ADDRESS'(DIM - 1);
-    wire leave_image = leave_row && leave_token == ADDRESS'(TOKENS - 1);
-    wire leave_tile = leave_image || (leave_row && leave_lane == LOG'(SIDE - 1));
+    wire leave_row = leave && leave_channel_ends;
+    wire leave_image = leave_row && leave_token_ends;
+    wire leave_tile = leave_image || (leave_row && leave_lane_ends);
     wire left = TILES == 1 ? leave_tile : leave_image;
     wire [OUT_WIDE-1:0] leave_next = leave_unit == OUT_WIDE'((OUT_UNITS - 1) * WORDS) ? '0
         : leave_unit + OUT_WIDE'(WORDS);
@@ -95,10 +98,15 @@ module lutra_buffers #(
         held <= held + COUNT'(filled) - COUNT'(finish);
         claimed <= claimed + OUT_COUNT'(claims) - OUT_COUNT'(left);
         ready <= ready + OUT_COUNT'(finish) - OUT_COUNT'(left);
-        if (fill) fill_channel <= fill_row ? '0 : fill_channel + 1;
+        if (fill) begin
+            fill_channel <= fill_channel_ends ? '0 : fill_channel + 1;
+            fill_channel_ends <= DIM == 1 || fill_channel == ADDRESS'(DIM - 2);
+        end
         if (fill_row) begin
-            fill_token <= fill_image ? '0 : fill_token + 1;
+            fill_token <= fill_token_ends ? '0 : fill_token + 1;
+            fill_token_ends <= TOKENS == 1 || fill_token == ADDRESS'(TOKENS - 2);
             fill_lane <= fill_tile ? '0 : fill_lane + 1;
+            fill_lane_ends <= !fill_tile && fill_lane == LOG'(SIDE - 2);
         end
         if (filled) {fill_unit, fill_base} <= {2{fill_next}};
         else if (fill_tile) fill_base <= fill_base + WIDE'(DIM);
@@ -107,10 +115,15 @@ module lutra_buffers #(
             stream_unit <= stream_unit == WIDE'((UNITS - 1) * WORDS) ? '0 : stream_unit + WIDE'(WORDS);
             sum_unit <= sum_unit == OUT_WIDE'((OUT_UNITS - 1) * WORDS) ? '0 : sum_unit + OUT_WIDE'(WORDS);
         end
-        if (leave) leave_channel <= leave_row ? '0 : leave_channel + 1;
+        if (leave) begin
+            leave_channel <= leave_channel_ends ? '0 : leave_channel + 1;
+            leave_channel_ends <= DIM == 1 || leave_channel == ADDRESS'(DIM - 2);
+        end
         if (leave_row) begin
-            leave_token <= leave_image ? '0 : leave_token + 1;
+            leave_token <= leave_token_ends ? '0 : leave_token + 1;
+            leave_token_ends <= TOKENS == 1 || leave_token == ADDRESS'(TOKENS - 2);
             leave_lane <= leave_tile ? '0 : leave_lane + 1;
+            leave_lane_ends <= !leave_tile && leave_lane == LOG'(SIDE - 2);
         end
         if (left) {leave_unit, leave_base} <= {2{leave_next}};
         else if (leave_tile) leave_base <= leave_base + OUT_WIDE'(DIM);
@@ -123,6 +136,9 @@ module lutra_buffers #(
             {complete, held, claimed, ready, leaving, out_valid} <= '0;
             {fill_channel, fill_token, fill_lane, fill_unit, fill_base, stream_unit} <= '0;
             {leave_channel, leave_token, leave_lane, leave_unit, leave_base, sum_unit} <= '0;
+            {fill_channel_ends, leave_channel_ends} <= {2{DIM == 1}};
+            {fill_token_ends, leave_token_ends} <= {2{TOKENS == 1}};
+            {fill_lane_ends, leave_lane_ends} <= '0;
             read_before <= WIDE'((UNITS - 1) * WORDS);
         end
     end

@@ -25,7 +25,10 @@ module lutra_norm_finish #(
     localparam logic [D_BITS-1:0] DIVISOR = D_BITS'(CHANNELS) << 16;
     localparam logic [D_BITS-1:0] ADDED = DIVISOR + D_BITS'(CHANNELS);
 
-    logic [$clog2(DONE+1)-1:0] step;
+    localparam int S_BITS = $clog2(DONE + 1);
+    logic [S_BITS-1:0] step, next;
+    logic idle;
+    logic [1:0] phase;  // of mean, deviations, root, factor; known beforehand
     logic signed [SUM_BITS:0] twice, scaled;
     logic signed [SUM_BITS+16:0] product;
     logic [2*ROOT_BITS-1:0] squares;
@@ -40,24 +43,29 @@ module lutra_norm_finish #(
     wire [ROOT_BITS:0] left_now = {left[ROOT_BITS-1:0], 1'b1};  // all bits of 2**31 - 1 are 1
     wire factor_bit = left_now >= {1'b0, root};  // a root of 0 is as one of 1: all deviations are 0
 
-    assign out_valid = step == DONE;
-    assign in_ready = step == 0 || (out_valid && out_ready);
+    assign in_ready = idle || (out_valid && out_ready);
     assign out_mean = {!quotient[15], quotient[14:0]};
 
+    always_comb begin
+        if (rst) next = 0;
+        else if (in_ready) next = S_BITS'(in_valid);
+        else next = step + S_BITS'(!out_valid);
+    end
     always_ff @(posedge clk) begin
-        if (rst) step <= 0;
-        else if (in_ready) step <= in_valid ? 1 : 0;
-        else if (!out_valid) step <= step + 1;
+        step <= next;
+        idle <= next == 0;
+        out_valid <= next == S_BITS'(DONE);
+        phase <= next <= S_BITS'(MEAN) ? 0 : next <= S_BITS'(DEVIATIONS) ? 1 : next <= S_BITS'(ROOT) ? 2 : 3;
     end
     always_ff @(posedge clk) begin
         if (in_ready) begin
             twice <= (SUM_BITS + 1)'(in_sum) <<< 1;
             dividend <= (D_BITS'(in_sum) <<< 1) + ADDED;
             squares <= (2 * ROOT_BITS)'(in_squares);
-        end else if (step <= MEAN) begin
+        end else if (phase == 0) begin
             quotient <= {quotient[14:0], dividend >= DIVISOR};
             dividend <= (dividend >= DIVISOR ? dividend - DIVISOR : dividend) << 1;
-        end else if (step <= DEVIATIONS) begin
+        end else if (phase == 1) begin
             // sum of (x - mean)**2 = sum of x**2 - mean (2 sum - C mean), a clock each
             scaled <= out_mean * $signed((SUM_BITS + 1)'(CHANNELS));
             if (step == MEAN + 2) twice <= twice - scaled;
@@ -66,7 +74,7 @@ module lutra_norm_finish #(
             rest <= 0;
             root <= 0;
             left <= 0;
-        end else if (step <= ROOT) begin
+        end else if (phase == 2) begin
             root <= {root[ROOT_BITS-2:0], root_bit};
             rest <= root_bit ? rest_now - {root, 2'b01} : rest_now;
             squares <= squares << 2;
