@@ -6,9 +6,9 @@ Yosys for UltraScale+, nothing placed. Areas are those of an encoder of I-ViT-T 
 tokens of 192 channels), with DSP48 slices and without, elements and lanes mapped apart. Depths are
 LUTs between registers, block RAMs, DSP slices and ports, of blocks of the same kind that are small
 enough to map with everything flattened; `levels` are the most that fit 5 ns by the delays of
-`lutra.tools.estimate_timing` if every net is as slow as the slowest, the median and the fastest that
-published clock rates of designs with one level imply. `ours` and `peer` are LUTs times clocks per
-image, without DSP slices, of the mixer and of the MLP it takes the place of.
+`lutra.tools.estimate_timing` if every net is as slow as the slowest, the median or the fastest one
+that published clock rates of designs with one level imply. `ours` and `peer` are LUTs times clocks
+per image, without DSP slices, of the mixer and of the MLP it takes the place of.
 """
 
 import statistics
