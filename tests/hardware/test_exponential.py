@@ -7,7 +7,7 @@ import pytest
 
 from lutra.hardware._block import Block
 from lutra.vit._arithmetic import _exponential
-from tests.hardware.reference import PAUSES, build, same
+from tests.hardware.simulation import PAUSES, build, run_equal
 
 SETTINGS = [(1, 15, 8), (2, 1, 8), (3, 15, 8), (7, 4, 8), (20, 14, 8), (31, 12, 9), (57, 11, 8)]
 SETTINGS += [(255, 3, 8), (300, 9, 10), (1 << 16, 1, 8)]
@@ -48,27 +48,28 @@ def divide(d_bits: int, q_bits: int) -> Block:
 
 
 def test_exponentials_of_every_code(tmp_path: Path) -> None:
-    simulator = build([exponentials()], tmp_path)
+    simulator = build(tmp_path, exponentials())
     d = np.tile(np.arange(1 << 10), 8)
     settings = [(d & ((1 << d_bits) - 1), unit, bits) for unit, bits, d_bits in SETTINGS]
     expected = np.stack([_exponential(-codes, unit, bits) for codes, unit, bits in settings], 1)
     for pauses in PAUSES:
-        same(simulator, d, expected, pauses, signed=False)
-    streamed = same(simulator, d, expected, signed=False)
-    assert (streamed.left - streamed.entered == 2).all()
+        found = run_equal(simulator, d, expected, pauses, lanes=len(SETTINGS), signed=False)
+        if pauses == (0, 0):
+            assert (found.left - found.entered == 2).all()
 
 
-@pytest.mark.parametrize(("d_bits", "q_bits"), [(25, 31), (12, 31), (36, 31), (20, 16)])
+@pytest.mark.parametrize(("d_bits", "q_bits"), [(12, 31), (36, 31), (20, 16)])
 def test_quotients(d_bits: int, q_bits: int, tmp_path: Path) -> None:
-    simulator = build([divide(d_bits, q_bits)], tmp_path)
+    simulator = build(tmp_path, divide(d_bits, q_bits))
     least = max(1, -(-((1 << 31) - 1) // ((1 << q_bits) - 1)))
     rng = np.random.default_rng(0)
-    uniform = rng.integers(least, 1 << d_bits, 5000)
+    uniform = rng.integers(least, 1 << d_bits, 15_000)
     small = least + np.arange(2000)
     powers = 1 << np.arange(d_bits)
     divisors = np.concatenate([uniform, small, powers, powers - 1, powers + 1])
     divisors = divisors[(divisors >= least) & (divisors < 1 << d_bits)]
-    streamed = same(simulator, divisors, ((1 << 31) - 1) // divisors, (10, 10), signed=False)
-    assert len(streamed.left) > 5000
-    streamed = same(simulator, divisors, ((1 << 31) - 1) // divisors, signed=False)
-    assert (streamed.left - streamed.entered == q_bits + 2).all()
+    assert len(divisors) > 5000
+    expected = ((1 << 31) - 1) // divisors
+    run_equal(simulator, divisors, expected, (10, 10), signed=False)
+    found = run_equal(simulator, divisors, expected, signed=False)
+    assert (found.left - found.entered == q_bits + 2).all()

@@ -10,11 +10,10 @@ from lutra.hardware._block import Block
 from lutra.hardware._mixer import mixer_block
 from lutra.hardware._norm import norm_block
 from lutra.hardware._share import shared_sources
-from lutra.tools.stream import StreamSimulator
+from lutra.tools import StreamSimulator
 from lutra.vit import parts
-from tests.hardware.streams import Codes, equal, field, simulator
-from tests.hardware.test_mixer import a_mixer
-from tests.hardware.test_norm import a_norm, tokens
+from tests.hardware.random_parts import mixer_of, norm_of, tokens_of
+from tests.hardware.simulation import Codes, build, intervals, run_equal
 
 PAUSE = """\
 // Lets words pass in PER_CENT of the clocks, at random; what it offers stays until taken.
@@ -47,7 +46,7 @@ def encoders_of(
     rng: np.random.Generator, banks: int, channels: int, sizes: tuple[int, ...]
 ) -> list[Encoder]:
     return [
-        (a_norm(rng, channels, 8, 30 - bank), a_mixer(rng, channels, sizes, most_shift=4))
+        (norm_of(rng, channels, 8, 30 - bank), mixer_of(rng, channels, sizes, most_shift=4))
         for bank in range(banks)
     ]
 
@@ -72,63 +71,66 @@ def around(encoders: list[Encoder], channels: int, sums: int, wiring: Sequence[s
     return Block("around", "", {}, {}, 16, 16, sources, "\n".join(lines) + "\n")
 
 
-def loop(encoders: list[Encoder], channels: int, sums: int, per_cent: int, depth: int) -> Block:
-    """The output of every bank feeds, with pauses and through a queue, the input of the next."""
-    banks = len(encoders)
-    wiring = [
-        "    assign iv[0] = in_valid, in_ready = ir[0], id[15:0] = in_data;",
-        f"    for (genvar b = 0; b < {banks - 1}; b++) begin : g_link",
-        "        logic v1, r1, v2, r2; logic [15:0] d1, d2;",
-        f"        pause #({per_cent}, 2 * b + 1) ahead (.clk, .rst, .in_valid(ov[b]),",
-        "            .in_ready(or_[b]), .in_data(od[b*16+:16]),",
-        "            .out_valid(v1), .out_ready(r1), .out_data(d1));",
-        f"        lutra_queue #(16, {depth}) queue (.clk, .rst, .in_valid(v1), .in_ready(r1),",
-        "            .in_data(d1), .out_valid(v2), .out_ready(r2), .out_data(d2));",
-        f"        pause #({per_cent}, 2 * b + 2) behind (.clk, .rst, .in_valid(v2), .in_ready(r2),",
-        "            .in_data(d2), .out_valid(iv[b+1]), .out_ready(ir[b+1]),",
-        "            .out_data(id[b*16+16+:16]));",
-        "    end",
-    ]
+def loop(
+    encoders: list[Encoder], channels: int, sums: int, links: Sequence[tuple[int, int]]
+) -> Block:
+    """The output of every bank feeds the input of the next, by a link.
+
+    Links are (per cent of clocks in which a word enters a queue, and leaves it; its depth).
+    """
+    wiring = ["    assign iv[0] = in_valid, in_ready = ir[0], id[15:0] = in_data;"]
+    for b, (per_cent, depth) in enumerate(links):
+        wiring += [
+            f"    logic v{b}, r{b}, w{b}, s{b}; logic [15:0] d{b}, e{b};",
+            f"    pause #({per_cent}, {2 * b + 1}) ahead{b} (.clk, .rst, .in_valid(ov[{b}]),",
+            f"        .in_ready(or_[{b}]), .in_data(od[{b * 16}+:16]),",
+            f"        .out_valid(v{b}), .out_ready(r{b}), .out_data(d{b}));",
+            f"    lutra_queue #(16, {depth}) queue{b} (.clk, .rst, .in_valid(v{b}),",
+            f"        .in_ready(r{b}), .in_data(d{b}), .out_valid(w{b}),",
+            f"        .out_ready(s{b}), .out_data(e{b}));",
+            f"    pause #({per_cent}, {2 * b + 2}) behind{b} (.clk, .rst, .in_valid(w{b}),",
+            f"        .in_ready(s{b}), .in_data(e{b}), .out_valid(iv[{b + 1}]),",
+            f"        .out_ready(ir[{b + 1}]), .out_data(id[{b * 16 + 16}+:16]));",
+        ]
     return around(encoders, channels, sums, wiring)
 
 
 def check(
     built: StreamSimulator, encoders: list[Encoder], x: Codes, pauses: tuple[int, int]
 ) -> Codes:
-    """Compare with the reference, and return the clocks at which tokens' last codes left."""
-    out = built.run(x.reshape(-1), x.size, pauses=pauses, patience=20_000)
+    """Compare with the reference, and return the clocks from token to token."""
     wanted = x
     for norm, mixer in encoders:
         wanted = mixer(norm(wanted), wanted)
-    equal(field(out.words, 0, 16), wanted, f"stream behind all encoders, pauses {pauses}")
-    return out.left.reshape(len(x), -1)[:, -1]
+    return intervals(run_equal(built, x, wanted, pauses), len(x))
 
 
 @pytest.mark.parametrize(
-    ("channels", "tables", "sums", "banks"), [(80, 80, 1, 4), (75, 170, 2, 4), (76, 30, 1, 3)]
+    ("channels", "tables", "sums", "banks"),
+    [pytest.param(80, 80, 1, 4, marks=pytest.mark.slow), (75, 170, 2, 3)],
 )
 def test_encoders_in_turns_keep_the_engine_busy(
     channels: int, tables: int, sums: int, banks: int, tmp_path: Path
 ) -> None:
     rng = np.random.default_rng(channels)
     encoders = encoders_of(rng, banks, channels, (tables,))
-    built = simulator(tmp_path, loop(encoders, channels, sums, 100, 2))
-    x = tokens(rng, 120, channels)
-    left = check(built, encoders, x, (0, 0))
+    built = build(tmp_path, loop(encoders, channels, sums, [(100, 2)] * (banks - 1)))
+    x = tokens_of(rng, 200, channels)
+    found = check(built, encoders, x, (0, 0))
     clocks = max(channels, -(-tables // sums))
-    busy = np.diff(left)[30:90]  # after the first, and before the last leave banks without work
+    busy = found[30:90]  # after the first, and before the last leave banks without work
     assert (busy == banks * clocks).all(), busy
     check(built, encoders, x, (30, 50))
 
 
-@pytest.mark.parametrize(("per_cent", "depth"), [(60, 2), (15, 1), (85, 300)])
-def test_pauses_everywhere_do_not_block(per_cent: int, depth: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("links", [[(60, 2)] * 3, [(85, 300), (15, 1), (60, 2)]])
+def test_pauses_everywhere_do_not_block(links: list[tuple[int, int]], tmp_path: Path) -> None:
     channels = 9
-    rng = np.random.default_rng(per_cent)
+    rng = np.random.default_rng(len(set(links)))
     encoders = encoders_of(rng, 4, channels, (20, 14))
-    built = simulator(tmp_path, loop(encoders, channels, 1, per_cent, depth))
+    built = build(tmp_path, loop(encoders, channels, 1, links))
     for pauses in ((0, 0), (30, 50), (0, 90), (95, 0)):
-        check(built, encoders, tokens(rng, 300, channels), pauses)
+        check(built, encoders, tokens_of(rng, 900, channels), pauses)
 
 
 def test_a_bank_whose_output_never_leaves_stops_no_other(tmp_path: Path) -> None:
@@ -138,5 +140,5 @@ def test_a_bank_whose_output_never_leaves_stops_no_other(tmp_path: Path) -> None
         "    assign iv = {in_valid, 1'b1}, in_ready = ir[1], id = {in_data, 16'd7};",
         "    assign or_[0] = 1'b0;",
     ]
-    built = simulator(tmp_path, around(encoders, 16, 1, wiring))
-    check(built, encoders[1:], tokens(rng, 500, 16), (0, 20))
+    built = build(tmp_path, around(encoders, 16, 1, wiring))
+    check(built, encoders[1:], tokens_of(rng, 500, 16), (0, 20))
