@@ -18,7 +18,12 @@ _RUNTIME = ("verilated.cpp", "verilated_threads.cpp", "verilated_timing.cpp")
 
 
 def build(
-    folder: Path, root: Path, verilator: Tool, timeout: float, optimise: bool = False
+    folder: Path,
+    root: Path,
+    verilator: Tool,
+    timeout: float,
+    optimise: bool = False,
+    libraries: Sequence[Path] = (),
 ) -> Path:
     """Compile every C++ file in ``folder`` into the program ``sim`` there.
 
@@ -35,6 +40,8 @@ def build(
     optimise
         For millions of clocks. 10,000 samples through 5,000 tables take seconds without it, where
         optimising takes a minute first.
+    libraries
+        Shared ones, absolute, that the main program calls.
     """
     compiler = find_compiler()
     include = root / "include"
@@ -62,7 +69,8 @@ def build(
         for job in jobs:
             job.result()
         objects = [*(unit.with_suffix(".o") for unit in units), runtime.result()]
-    link = [compiler.path, *objects, "-o", "sim", "-lpthread", "-latomic"]
+    link = [compiler.path, *objects, "-o", "sim", "-lpthread", "-latomic", *libraries]
+    link += [f"-Wl,-rpath,{library.parent}" for library in libraries]
     run(link, folder, log=Path("link.log"), timeout=timeout)
     return folder / "sim"
 

@@ -109,6 +109,7 @@ def verilate(
     harness: Path,
     timeout: float,
     optimise: bool = False,
+    libraries: Sequence[Path] = (),
 ) -> Path:
     """Return the program that Verilator makes of Verilog files and a main program.
 
@@ -128,6 +129,8 @@ def verilate(
         Seconds for each step.
     optimise
         Whether the C++ compiler optimises.
+    libraries
+        Shared ones, absolute, that the main program calls.
 
     Raises
     ------
@@ -147,7 +150,7 @@ def verilate(
         lines = [f"#define {name} {value}\n" for name, value in design.items()]
         write_atomic(folder / "design.h", "".join(lines))
         write_atomic(folder / "harness.cpp", harness.read_bytes())
-    return build(folder, _root(tool), tool, timeout, optimise)
+    return build(folder, _root(tool), tool, timeout, optimise, libraries)
 
 
 def _sources(rtl: Rtl, files: Sequence[Path]) -> list[Path]:
