@@ -26,10 +26,10 @@ module lutra_attention #(
     parameter int COLUMNS = 1,
     parameter int ROWS = 1,
     parameter int OPERATIONS = 1,
-    parameter PROGRAM = "program.mem",
-    parameter WEIGHT = "weight.mem",
-    parameter COLUMN = "column.mem",
-    parameter ROW = "row.mem"
+    parameter PROGRAM = "",
+    parameter WEIGHT = "",
+    parameter COLUMN = "",
+    parameter ROW = ""
 ) (
     input logic clk,
     input logic rst,

@@ -13,7 +13,7 @@ module lutra_columns #(
     parameter int BY_ROW = 7,
     parameter int COLUMNS = 1,
     parameter int ROWS = 1,
-    parameter COLUMN = "column.mem",
+    parameter COLUMN = "",
     parameter ROW = ""
 ) (
     input logic clk,

@@ -12,7 +12,7 @@ module lutra_gelu #(
     parameter int M_BITS = 32,
     parameter int SHIFT = 32,
     parameter int BITS = 8,
-    parameter MULTIPLIER = "multiplier.mem"
+    parameter MULTIPLIER = ""
 ) (
     input logic clk,
     input logic rst,

@@ -37,7 +37,7 @@ module lutra_mixer #(
     localparam logic [C_BITS-1:0] LAST = CHANNELS - 1;
 
     logic [THRESHOLDS*T_BITS-1:0] least[1<<A_BITS], thresholds;
-    if (LEAST != "") initial $readmemh(LEAST, least);
+    initial if (LEAST != "") $readmemh(LEAST, least);
 
     // Residuals lie in a ring of four tokens: one that enters, one that waits for the sums of the one
     // before to be out of the way (pending), one that is added up, and one that leaves. The last code
@@ -107,7 +107,7 @@ module lutra_mixer #(
     localparam int SHIFT_BITS = $clog2(MOST_SHIFT + 1) > 0 ? $clog2(MOST_SHIFT + 1) : 1;
     localparam int W_BITS = (SUM_BITS + MOST_SHIFT > 16 ? SUM_BITS + MOST_SHIFT : 16) + 1;
     logic [SHIFT_BITS-1:0] shifts[1<<A_BITS], shift;
-    if (SHIFTS != "") initial $readmemh(SHIFTS, shifts);
+    initial if (SHIFTS != "") $readmemh(SHIFTS, shifts);
     logic [4:1] leaves;
     logic [B_BITS-1:0] out_banks[1:4];
     logic signed [15:0] residual1, residual2, code;

@@ -32,7 +32,7 @@ module lutra_mixer_sums #(
     localparam logic [C_BITS-1:0] LAST_CHANNEL = CHANNELS - 1;
 
     (* rom_style = "block" *) logic [SUMS*CHANNELS*E_BITS-1:0] embedding[1<<A_BITS];
-    if (EMBEDDING != "") initial $readmemh(EMBEDDING, embedding);
+    initial if (EMBEDDING != "") $readmemh(EMBEDDING, embedding);
 
     // sums that leave
     logic [C_BITS-1:0] leaving;

@@ -23,10 +23,10 @@ module lutra_mlp #(
     parameter int WEIGHTS = 1,
     parameter int COLUMNS = 1,
     parameter int OPERATIONS = 1,
-    parameter PROGRAM = "program.mem",
-    parameter WEIGHT = "weight.mem",
-    parameter COLUMN = "column.mem",
-    parameter GELU = "gelu.mem"
+    parameter PROGRAM = "",
+    parameter WEIGHT = "",
+    parameter COLUMN = "",
+    parameter GELU = ""
 ) (
     input logic clk,
     input logic rst,

@@ -132,7 +132,7 @@ module lutra_norm #(
     end
     if (AGAIN != 0) begin : g_again
         logic [AGAIN_M_BITS-1:0] multipliers[1<<A_BITS], multiplier;
-        initial $readmemh(AGAINS, multipliers);
+        initial if (AGAINS != "") $readmemh(AGAINS, multipliers);
         always_ff @(posedge clk) if (en) multiplier <= multipliers[addresses[SCALED-1]];
         lutra_requantise #(
             .Q_BITS(16), .M_BITS(AGAIN_M_BITS), .SHIFT(AGAIN_SHIFT), .BITS(AGAIN_BITS), .OUT_BITS(8)

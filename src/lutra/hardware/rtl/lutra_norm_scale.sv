@@ -28,8 +28,8 @@ module lutra_norm_scale #(
 
     logic [M_BITS-1:0] multipliers[WORDS];
     logic [O_BITS-1:0] offsets[WORDS];
-    if (MULTIPLIERS != "") initial $readmemh(MULTIPLIERS, multipliers);
-    if (OFFSETS != "") initial $readmemh(OFFSETS, offsets);
+    initial if (MULTIPLIERS != "") $readmemh(MULTIPLIERS, multipliers);
+    initial if (OFFSETS != "") $readmemh(OFFSETS, offsets);
 
     logic [$clog2(WORDS)-1:0] addresses[1:4];
     logic signed [16:0] deviation;

@@ -3,7 +3,7 @@ module lutra_rom #(
     parameter int WORDS = 2,
     parameter int BITS = 8,
     parameter int ADDRESS = 16,
-    parameter FILE = "rom.mem"
+    parameter FILE = ""
 ) (
     input logic clk,
     input logic [ADDRESS-1:0] read_at,
@@ -11,6 +11,6 @@ module lutra_rom #(
 );
     localparam int LOG = WORDS > 1 ? $clog2(WORDS) : 1;
     logic [BITS-1:0] words[WORDS];
-    initial $readmemh(FILE, words);
+    initial if (FILE != "") $readmemh(FILE, words);
     always_ff @(posedge clk) out <= words[LOG'(read_at)];
 endmodule

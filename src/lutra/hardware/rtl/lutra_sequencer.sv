@@ -10,7 +10,7 @@ module lutra_sequencer #(
     parameter int SIDE = 16,
     parameter int ADDRESS = 16,
     parameter int OPERATIONS = 1,
-    parameter PROGRAM = "program.mem"
+    parameter PROGRAM = ""
 ) (
     input logic clk,
     input logic rst,
@@ -50,7 +50,7 @@ module lutra_sequencer #(
     localparam int QUEUE = 8;  // tiles under way; there are 2 + 26 / SIDE at most
 
     logic [BITS-1:0] operations[OPERATIONS];
-    initial $readmemh(PROGRAM, operations);
+    initial if (PROGRAM != "") $readmemh(PROGRAM, operations);
 
     // Fetch: three clocks, and one to see whether it may start, while a tile takes SIDE, 4 or more.
     logic [ADDRESS-1:0] counter;
