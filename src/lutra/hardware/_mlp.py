@@ -128,8 +128,6 @@ def mlp_block(name: str, mlp: parts.MlpChannelMixer, tokens: int, side: int) -> 
 
 
 def _group(side: int, clocks: int, hidden: int) -> int:
-    """Return how many lanes of GELU are done in an eighth of a tile's clocks, if so many."""
-    group = 1
-    while group < side and 8 * hidden * side > clocks * group:
-        group *= 2
-    return group
+    """Return how many lanes of GELU, a divisor, are done in an eighth of a tile's clocks."""
+    divisors = [group for group in range(1, side + 1) if side % group == 0]
+    return next((group for group in divisors if 8 * hidden * side <= clocks * group), side)
