@@ -1,19 +1,16 @@
 """Constants of blocks with an array, as their memories hold them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lutra.hardware._block import Memory
 from lutra.hardware._rescale import common_shift
+from lutra.hardware._widths import Integers
 from lutra.vit import parts
 
-Integers = NDArray[Any]
-"""Of NumPy or, where 64 bits are too few, of Python."""
-
-__all__ = ["constant_pairs", "one_shift", "padded", "signed_bits", "weight_words"]
+__all__ = ["constant_pairs", "one_shift", "padded", "weight_words"]
 
 
 def weight_words(weight: NDArray[np.int64], tiles: int, side: int) -> NDArray[np.int64]:
@@ -39,10 +36,6 @@ def one_shift(
         np.full(count, 1 << shift, object) if rescale.bits == 1 else m << (shift - own)
         for (m, own, _), (rescale, count) in zip(found, rescales, strict=True)
     ], shift
-
-
-def signed_bits(x: NDArray[np.int64]) -> int:
-    return max(int(x.max()).bit_length(), int(~x.min()).bit_length()) + 1
 
 
 def constant_pairs(pairs: Integers, multiplier_bits: int, bias_bits: int) -> Memory:

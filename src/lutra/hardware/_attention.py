@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lutra.hardware._array import constant_pairs, one_shift, padded, signed_bits, weight_words
+from lutra.hardware._array import constant_pairs, one_shift, padded, weight_words
 from lutra.hardware._block import Block, Memory
 from lutra.hardware._program import Tile, address_bits, program
-from lutra.vit import SHIFTMAX_BITS, exponential_bits, parts
+from lutra.hardware._widths import CODE_BITS, signed_bits, sum_bits, unsigned_bits
+from lutra.vit import SHIFTMAX_BITS, SOFTMAX_BITS, exponential_bits, parts
 
 __all__ = ["attention_block", "attention_program"]
 
@@ -213,8 +214,8 @@ def attention_block(
         ],
         2,
     )
-    multiplier_bits = max(1, int(max(columns[:, 0].max(), rows[..., 0].max())).bit_length())
-    bias_bits = signed_bits(np.concatenate([attention.qkv.bias, attention.projection.bias]))
+    multiplier_bits = unsigned_bits(columns[:, 0], rows[..., 0])
+    bias_bits = signed_bits(attention.qkv.bias, attention.projection.bias)
     fraction = exponential_bits(SHIFTMAX_BITS, attention.unit * tokens)
     top = attention.unit << fraction
     address = address_bits(tiles, side)
@@ -257,6 +258,7 @@ def attention_block(
 
 def _sum_bits(attention: parts.Attention, width: int) -> int:
     """Return how many bits the sums of any codes need."""
-    rows = np.concatenate([attention.qkv.weight, attention.projection.weight])
-    most = max(int(np.abs(rows).sum(1).max()) << 7, width << 14, 1 << 15 + 7)
-    return most.bit_length() + 1
+    linear = np.concatenate([attention.qkv.weight, attention.projection.weight])
+    code = 1 << CODE_BITS - 1
+    scores, mixed = width * code * code, -code << SOFTMAX_BITS - 1
+    return max(sum_bits(linear), signed_bits(np.array([scores, mixed])))

@@ -1,5 +1,7 @@
 """AXI4-Stream around a design."""
 
+from lutra.hardware._widths import index_bits
+
 __all__ = ["axi_stream"]
 
 
@@ -39,7 +41,7 @@ def axi_stream(name: str, input_bits: int, output_bits: int, beats: int) -> str:
         f"        .in_data(s_axis_tdata[{input_bits - 1}:0]),",
         "        .out_valid(m_axis_tvalid), .out_ready(m_axis_tready), .out_data(word));",
         f"    assign m_axis_tdata = {result}'(word);",
-        f"    logic [{max(1, (beats - 1).bit_length()) - 1}:0] beat;",
+        f"    logic [{max(1, index_bits(beats)) - 1}:0] beat;",
         f"    assign m_axis_tlast = beat == {beats - 1};",
         "    always_ff @(posedge aclk)",
         "        if (!aresetn) beat <= 0;",

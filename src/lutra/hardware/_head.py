@@ -1,8 +1,9 @@
 """Behind the encoders: from the normalised tokens of an image to its class scores."""
 
 from lutra.hardware._block import Block, Memory
-from lutra.hardware._linear import CODE_BITS, Image, linear_blocks, signed_bits, sum_bits
+from lutra.hardware._linear import Image, linear_blocks
 from lutra.hardware._rescale import common_shift
+from lutra.hardware._widths import CODE_BITS, signed_bits, sum_bits
 from lutra.vit import SHIFTMAX_BITS, exponential_bits, parts
 
 __all__ = ["SCORE_BITS", "head_blocks", "pooling_block"]

@@ -3,16 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lutra.hardware._block import Block, Memory
 from lutra.hardware._rescale import common_shift
+from lutra.hardware._widths import CODE_BITS, signed_bits, sum_bits
 from lutra.vit import parts
 
-__all__ = ["Image", "linear_blocks", "rescale_block", "signed_bits", "sum_bits"]
-
-CODE_BITS = 8
-"""Of what is multiplied."""
+__all__ = ["Image", "linear_blocks", "rescale_block"]
 
 
 @dataclass(frozen=True)
@@ -125,16 +122,3 @@ def rescale_block(
     }
     memories = {"MULTIPLIERS": Memory(multipliers[:, None], width)}
     return Block(name, "lutra_rescale", parameters, memories, input_bits, output_bits)
-
-
-def signed_bits(values: NDArray[np.int64]) -> int:
-    """Return the least width of signed words that hold some values."""
-    return 1 + max(int(values.max()).bit_length(), (~int(values.min())).bit_length())
-
-
-def sum_bits(weight: NDArray[np.int64], bias: NDArray[np.int64] | int = 0) -> int:
-    """Return the width of all results there may be, whatever the codes."""
-    least, most = -(1 << (CODE_BITS - 1)), (1 << (CODE_BITS - 1)) - 1
-    ends = weight * least, weight * most
-    low, high = np.minimum(*ends).sum(1) + bias, np.maximum(*ends).sum(1) + bias
-    return signed_bits(np.concatenate([low, high]))

@@ -8,14 +8,13 @@ import numpy as np
 
 from lutra.circuit import Circuit, Lut, Output, Words, pack_tables
 from lutra.emit import Style, emit_verilog
-from lutra.hardware._banks import address_bits, banked, same, signed_bits
+from lutra.hardware._banks import banked, same
 from lutra.hardware._block import Block
+from lutra.hardware._widths import CODE_BITS, index_bits, signed_bits, unsigned_bits
 from lutra.passes import pipeline
 from lutra.vit import STREAM_BITS, parts
 
 __all__ = ["mixer_block", "mixer_circuit"]
-
-_CODE_BITS = 8
 
 
 def mixer_block(
@@ -53,8 +52,8 @@ def mixer_block(
     tables = same(name, "last tables", (len(mixer.embedding) for mixer in mixers))
     layers = same(name, "layers", (len(mixer.layers) for mixer in mixers))
     values = [mixer.embedding for mixer in mixers]
-    bits = signed_bits(int(end) for e in values for end in (e.min(), e.max()))
-    ends = [end for e in values for end in (e.clip(max=0).sum(0).min(), e.clip(0).sum(0).max())]
+    bits = signed_bits(*values)
+    ends = [end for e in values for end in (e.clip(max=0).sum(0), e.clip(0).sum(0))]
     most_shift = max(int(mixer.shift.max()) for mixer in mixers)
     parameters = {
         "CHANNELS": channels,
@@ -64,28 +63,29 @@ def mixer_block(
         "SUMS": sums_per_clock,
         "BANKS": len(mixers),
         "E_BITS": bits,
-        "SUM_BITS": signed_bits(map(int, ends)),
+        "SUM_BITS": signed_bits(*ends),
         "MOST_SHIFT": most_shift,
     }
     # normalised codes lie in -128 .. 127, so that these thresholds say the same
-    least = [mixer.thresholds.clip(-1 << _CODE_BITS - 1, 1 << _CODE_BITS - 1) for mixer in mixers]
+    least = [mixer.thresholds.clip(-1 << CODE_BITS - 1, 1 << CODE_BITS - 1) for mixer in mixers]
     steps = -(-tables // sums_per_clock)
     rows = [np.pad(e, ((0, steps * sums_per_clock - tables), (0, 0))) for e in values]
     memories = {
-        "LEAST": banked(least, _CODE_BITS + 1),
+        "LEAST": banked(least, CODE_BITS + 1),
         "EMBEDDING": banked([e.reshape(steps, -1) for e in rows], bits),
         "SHIFTS": banked(
-            [mixer.shift.reshape(-1, 1) for mixer in mixers], max(1, most_shift.bit_length())
+            [mixer.shift.reshape(-1, 1) for mixer in mixers],
+            unsigned_bits(*(mixer.shift for mixer in mixers)),
         ),
     }
-    into = STREAM_BITS + _CODE_BITS + address_bits(len(mixers))
+    into = STREAM_BITS + CODE_BITS + index_bits(len(mixers))
     return Block(
         name,
         "lutra_mixer",
         parameters,
         memories,
         into,
-        into - _CODE_BITS,
+        into - CODE_BITS,
         sources=_tables(name, mixers, style),
         body=_body(name, parameters, memories, channels * thresholds),
     )
@@ -115,7 +115,7 @@ def _tables(name: str, mixers: Sequence[parts.LutChannelMixer], style: Style) ->
     lines = [
         f"module {name}_tables (",
         "    input logic clk,",
-        f"    input logic [{max(1, address_bits(len(mixers))) - 1}:0] bank,",
+        f"    input logic [{max(1, index_bits(len(mixers))) - 1}:0] bank,",
         f"    input logic [{inputs - 1}:0] bits,",
         f"    output logic [{outputs - 1}:0] tables",
         ");",
@@ -136,7 +136,7 @@ def _body(name: str, parameters: Mapping[str, int], memories: Iterable[str], bit
     given = ",\n".join(f"        .{key}({value})" for key, value in values.items())
     return (
         f"    logic [{bits - 1}:0] bits;\n"
-        f"    logic [{max(1, address_bits(parameters['BANKS'])) - 1}:0] bank;\n"
+        f"    logic [{max(1, index_bits(parameters['BANKS'])) - 1}:0] bank;\n"
         f"    logic [{parameters['TABLES'] - 1}:0] tables;\n"
         f"    lutra_mixer #(\n{given}\n    ) block (.*);\n"
         f"    {name}_tables tables_block (.clk, .bank, .bits, .tables);\n"

@@ -2,10 +2,11 @@
 
 import numpy as np
 
-from lutra.hardware._array import constant_pairs, one_shift, signed_bits, weight_words
+from lutra.hardware._array import constant_pairs, one_shift, weight_words
 from lutra.hardware._block import Block, Memory
 from lutra.hardware._program import Tile, address_bits, program
 from lutra.hardware._rescale import common_shift
+from lutra.hardware._widths import signed_bits, sum_bits, unsigned_bits
 from lutra.vit import GELU_BITS, exponential_bits, parts
 
 __all__ = ["mlp_block", "mlp_program"]
@@ -85,11 +86,10 @@ def mlp_block(name: str, mlp: parts.MlpChannelMixer, tokens: int, side: int) -> 
     (up, down), shift = one_shift([(mlp.hidden, hidden), (mlp.added, dim)])
     bias = np.concatenate([mlp.up.bias, mlp.down.bias])
     columns = np.stack([np.concatenate([up, down]), bias.astype(object)], 1)
-    multiplier_bits = int(columns[:, 0].max()).bit_length()
+    multiplier_bits, bias_bits = unsigned_bits(columns[:, 0]), signed_bits(bias)
     gelu, gelu_shift, gelu_bits = common_shift(mlp.activated, hidden)
     fraction = exponential_bits(GELU_BITS, 2 * mlp.unit)
     address = address_bits(tiles, side)
-    sums = max(int(np.abs(part.weight).sum(1).max()) << 7 for part in (mlp.up, mlp.down))
     return Block(
         name=name,
         module="lutra_mlp",
@@ -100,9 +100,9 @@ def mlp_block(name: str, mlp: parts.MlpChannelMixer, tokens: int, side: int) -> 
             "HIDDEN": hidden,
             "GROUP": _group(side, wide * dim + narrow * hidden, hidden),
             "ADDRESS": address,
-            "SUM_BITS": sums.bit_length() + 1,
-            "BIAS_BITS": signed_bits(bias),
-            "M_BITS": max(1, multiplier_bits),
+            "SUM_BITS": max(sum_bits(mlp.up.weight), sum_bits(mlp.down.weight)),
+            "BIAS_BITS": bias_bits,
+            "M_BITS": multiplier_bits,
             "SHIFT": shift,
             "HIDDEN_BITS": mlp.hidden.bits,
             "ADDED_BITS": mlp.added.bits,
@@ -119,7 +119,7 @@ def mlp_block(name: str, mlp: parts.MlpChannelMixer, tokens: int, side: int) -> 
         memories={
             "PROGRAM": program(tiles, side),
             "WEIGHT": Memory(weights, 8),
-            "COLUMN": constant_pairs(columns, max(1, multiplier_bits), signed_bits(bias)),
+            "COLUMN": constant_pairs(columns, multiplier_bits, bias_bits),
             "GELU": Memory(gelu[:, None], gelu_bits),
         },
         input_bits=24,

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from lutra.hardware._banks import address_bits, banked, common_rescales, same, signed_bits
+from lutra.hardware._banks import banked, common_rescales, same
 from lutra.hardware._block import Block
+from lutra.hardware._widths import index_bits, signed_bits, unsigned_bits
 from lutra.vit import STREAM_BITS, parts
 
 __all__ = ["norm_block"]
@@ -48,8 +49,8 @@ def norm_block(
         (norm.offset.astype(object) * scale + half).reshape(-1, 1)
         for norm, scale in zip(norms, scales, strict=True)
     ]
-    m_bits = max(2, signed_bits(m for bank in multipliers for m in bank.flat))
-    o_bits = signed_bits(o for bank in offsets for o in bank.flat)
+    m_bits = max(2, signed_bits(*multipliers))
+    o_bits = signed_bits(*offsets)
     parameters = {
         "CHANNELS": channels,
         "BANKS": len(norms),
@@ -62,12 +63,12 @@ def norm_block(
     memories = {"MULTIPLIERS": banked(multipliers, m_bits), "OFFSETS": banked(offsets, o_bits)}
     if again is not None:
         found, shift = common_rescales(again, channels)
-        width = max(1, max(int(bank.max()).bit_length() for bank in found))
+        width = unsigned_bits(*found)
         parameters |= {
             "AGAIN_M_BITS": width,
             "AGAIN_SHIFT": shift,
             "AGAIN_BITS": same(name, "the bits of what they rescale", (a.bits for a in again)),
         }
         memories["AGAINS"] = banked([bank.reshape(-1, 1) for bank in found], width)
-    into = STREAM_BITS + address_bits(len(norms))
+    into = STREAM_BITS + index_bits(len(norms))
     return Block(name, "lutra_norm", parameters, memories, into, into + 8)

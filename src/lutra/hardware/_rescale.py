@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from lutra.hardware._widths import unsigned_bits
 from lutra.vit import parts
 
 __all__ = ["common_shift"]
@@ -19,4 +20,4 @@ def common_shift(rescale: parts.Rescale, channels: int) -> tuple[NDArray[np.obje
     shift = int(rescale.shift.max())
     wide = rescale.multiplier.astype(object) << (shift - rescale.shift).astype(object)
     found = np.broadcast_to(wide, (channels,)).astype(object)
-    return found, shift, max(1, int(found.max()).bit_length())
+    return found, shift, unsigned_bits(found)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lutra.hardware._block import Block, joined
+from lutra.hardware._widths import index_bits
 from lutra.vit import STREAM_BITS
 
 __all__ = ["shared_sources"]
@@ -30,7 +31,7 @@ def shared_sources(
     tokens
         Results of one bank that there is room for.
     """
-    number = (banks - 1).bit_length() + STREAM_BITS
+    number = index_bits(banks) + STREAM_BITS
     ports = [
         "input logic clk",
         "input logic rst",

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from lutra.hardware._block import Block, Memory
-from lutra.hardware._linear import CODE_BITS, Image, linear_blocks, rescale_block
+from lutra.hardware._linear import Image, linear_blocks, rescale_block
+from lutra.hardware._widths import CODE_BITS
 from lutra.vit import STREAM_BITS, IntegerTransformer, parts
 
 __all__ = ["tokenizer_blocks", "tokenizer_clocks"]
