@@ -14,8 +14,8 @@ from tests.hardware.simulation import PAUSES, build, intervals, pairs, run_equal
 @pytest.mark.parametrize(
     ("tokens", "dim", "hidden", "side", "images", "bits", "unit"),
     [
-        (17, 24, 96, 8, 30, 8, 30),
-        (10, 16, 32, 4, 100, 8, 1),
+        pytest.param(17, 24, 96, 8, 30, 8, 30, marks=pytest.mark.slow),
+        (10, 16, 32, 4, 150, 8, 1),
         (17, 24, 50, 8, 60, 4, 300),
         (5, 12, 7, 6, 100, 1, 5),
         pytest.param(64, 128, 256, 16, 3, 8, 60, marks=pytest.mark.slow),
