@@ -56,10 +56,11 @@ def build(
     units = _units(folder, sources)
     with ThreadPoolExecutor(_JOBS) as pool:
         runtime = pool.submit(_runtime, compiler, verilator, include, flags, folder, timeout)
+        header = _header(compiler, verilator, include, flags, folder, timeout)
         jobs = [
             pool.submit(
                 run,
-                [compiler.path, *flags, "-c", unit.name],
+                [compiler.path, *flags, "-include", header, "-c", unit.name],
                 folder,
                 log=Path(f"{unit.stem}.log"),
                 timeout=timeout,
@@ -97,8 +98,7 @@ def _runtime(
     timeout: float,
 ) -> Path:
     """Return Verilator's runtime library as an object, compiled once per tool version."""
-    key = "\n".join([verilator.sha256, compiler.sha256, *flags])
-    cached = _cache(folder) / f"verilated-{hashlib.sha256(key.encode()).hexdigest()[:16]}.o"
+    cached = _cache(folder) / f"verilated-{_key(verilator, compiler, flags)}.o"
     if cached.exists():
         return cached
     text = "".join(f'#include "{include / name}"\n' for name in _RUNTIME)
@@ -113,6 +113,42 @@ def _runtime(
             log.unlink(missing_ok=True)
 
     return write_atomic(cached, compile_to)
+
+
+def _header(
+    compiler: Tool,
+    verilator: Tool,
+    include: Path,
+    flags: Sequence[str],
+    folder: Path,
+    timeout: float,
+) -> Path:
+    """Return a header that stands for ``verilated.h``, precompiled once per tool version.
+
+    Parsing it takes longer than all else in small designs. It serves all installations of one
+    version, wherever they lie.
+    """
+    own = [flag for flag in flags if not flag.startswith("-I")]
+    header = _cache(folder) / f"verilated-{_key(verilator, compiler, own)}.h"
+    cached = header.with_name(f"{header.name}.gch")
+    if not cached.exists():
+        write_atomic(header, f'#include "{include / "verilated.h"}"\n')
+
+        def compile_to(path: Path) -> None:
+            log = path.with_name(f"{path.name}.log")
+            try:
+                argv = [compiler.path, *flags, "-x", "c++-header", header, "-o", path]
+                run(argv, path.parent, log=log, timeout=timeout)
+            finally:
+                log.unlink(missing_ok=True)
+
+        write_atomic(cached, compile_to)
+    return header
+
+
+def _key(verilator: Tool, compiler: Tool, flags: Sequence[str]) -> str:
+    key = "\n".join([verilator.sha256, compiler.sha256, *flags])
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
 
 
 def _cache(folder: Path) -> Path:
