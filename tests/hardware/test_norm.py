@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lutra.errors import OutputError
-from lutra.hardware._norm import norm_block
+from lutra.hardware._norm import norm_block, norm_clocks
 from lutra.tools import Streamed, StreamSimulator
 from lutra.vit import parts
 from tests.hardware.random_parts import norm_of, tokens_of
@@ -65,7 +65,7 @@ def test_a_norm_equals_the_reference_and_keeps_its_pace(
         bank = rng.integers(0, len(norms), count)
         found = check(built, norms, afterwards, x, bank, pauses)
         if pauses == (0, 0):
-            clocks = max(channels, 68 + (channels - 1).bit_length() // 2)
+            clocks = norm_clocks(channels)
             assert (intervals(found, count) == clocks).all()
 
 

@@ -7,7 +7,12 @@ from lutra.hardware._block import Block
 from lutra.hardware._widths import index_bits, signed_bits, unsigned_bits
 from lutra.vit import STREAM_BITS, parts
 
-__all__ = ["norm_block"]
+__all__ = ["norm_block", "norm_clocks"]
+
+
+def norm_clocks(channels: int) -> int:
+    """Return the clocks per token of `norm_block`: one per channel, or those of mean and root."""
+    return max(channels, 68 + (channels - 1).bit_length() // 2)
 
 
 def norm_block(
@@ -18,8 +23,7 @@ def norm_block(
 ) -> Block:
     """Return I-LayerNorm: the residual stream to pairs of it and its normalised codes.
 
-    A token takes ``channels`` clocks or, if that is more, 68 and half the bits that number them:
-    as many as its root has bits, and 52.
+    A token takes `norm_clocks`.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from lutra.hardware._block import Block, Design, joined, write_design
 from lutra.hardware._head import head_blocks, pooling_block
 from lutra.hardware._mixer import mixer_block
 from lutra.hardware._mlp import mlp_block, mlp_program
-from lutra.hardware._norm import norm_block
+from lutra.hardware._norm import norm_block, norm_clocks
 from lutra.hardware._program import cycles
 from lutra.hardware._share import shared_sources
 from lutra.hardware._tokenizer import tokenizer_blocks, tokenizer_clocks
@@ -177,17 +177,20 @@ def _group(
 def model_clocks(model: IntegerTransformer, accelerator: Accelerator) -> dict[str, int]:
     """Return the clocks per image of every part, by name, in closed form.
 
-    A stream of one code per clock takes ``tokens * dim`` at least. An array takes as many as the
-    products of its tiles are deep, see `attention_program` and `mlp_program`; a mixer ``tokens``
-    times the longer of its last tables by ``sums_per_clock`` and ``dim``. What blocks need besides,
-    to finish the last tile of an image or a norm, is left out.
+    A stream of one code per clock takes ``tokens * dim`` at least, with a norm ``tokens`` times
+    `norm_clocks`. An array takes as many as the products of its tiles are deep, see
+    `attention_program` and `mlp_program`; a mixer ``tokens`` times its last tables by
+    ``sums_per_clock``. What is left out: results of an image's last tiles that are waited for, and
+    the division of a pooling.
     """
     tokens, dim = model.positions.shape
-    stream = tokens * dim
     tokenizer = tokenizer_clocks(model, clocks=_encoder_clocks(model, accelerator))
+    found = {"tokenizer": max(tokens * dim, tokenizer)}
+    normal = tokens * norm_clocks(dim)
     halves = _half_clocks(model, accelerator)
-    found = {"tokenizer": tokenizer, **halves, "classifier": stream}
-    return {name: max(stream, clocks) for name, clocks in found.items()}
+    found |= {name: max(normal, clocks) for name, clocks in halves.items()}
+    pooling = 0 if model.pooling is None else tokens * (dim + 1)
+    return {**found, "classifier": max(normal, pooling)}
 
 
 def _encoder_clocks(model: IntegerTransformer, accelerator: Accelerator) -> int:
