@@ -34,7 +34,8 @@ _REGISTERS = {"FDRE", "FDSE", "FDCE", "FDPE"}
 _BLOCKS = {"RAMB36E2": 2, "RAMB18E2": 1}
 """Halves of a block RAM of 36 kbit."""
 _FREE = {"VCC", "GND", "BUF", "$buf", "$scopeinfo"}
-_OTHER = {"CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9"}
+_OTHER = {"CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "DSP48E2"}
+_KNOWN = {*_LUTS, *_MEMORY, *_REGISTERS, *_BLOCKS, *_FREE, *_OTHER}
 
 
 @dataclass(frozen=True)
@@ -155,19 +156,14 @@ def _count(modules: Mapping[str, Any], name: str, known: dict[str, Counter[str]]
         total: Counter[str] = Counter()
         for cell in modules[name]["cells"].values():
             kind = cell["type"]
-            below = kind in modules and not _is_primitive(kind)
+            below = kind in modules and kind not in _KNOWN  # whose black boxes are there, too
             total += _count(modules, kind, known) if below else Counter({kind: 1})
         known[name] = total
     return known[name]
 
 
-def _is_primitive(kind: str) -> bool:
-    return kind in _LUTS or kind in _MEMORY or kind in _REGISTERS | _OTHER | _FREE
-
-
 def _resources(cells: Counter[str], top: str) -> Resources:
-    known = {*_LUTS, *_MEMORY, *_REGISTERS, *_BLOCKS, *_FREE, *_OTHER, "DSP48E2"}
-    if odd := sorted(set(cells) - known):
+    if odd := sorted(set(cells) - _KNOWN):
         raise ToolError(f"netlist of {top}: cells of unknown kind {', '.join(odd)}")
     memory = sum(count * cells[kind] for kind, count in _MEMORY.items())
     return Resources(
