@@ -16,7 +16,10 @@ from lutra.vit import LutMixer, Vit
 from tests.nn.vision.models import build
 
 
-def test_figures_are_those_of_the_closed_form(tmp_path: Path) -> None:
+def test_figures_are_those_of_the_closed_form(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # folders of runs are relative
     mixer = LutMixer(kind="lut", tables=[40, 24], thresholds=5, fan_in=4, candidates=0)
     config = Vit(
         family="vit",
@@ -32,8 +35,10 @@ def test_figures_are_those_of_the_closed_form(tmp_path: Path) -> None:
     integer = freeze(model.train(False))
     pixels = np.random.default_rng(0).integers(0, 256, (7, 256)).astype(np.uint8)
     said: list[str] = []
-    found = simulate(integer, config, pixels, tmp_path, said.append)
-    assert (tmp_path / "accelerator_axi.sv").exists()
+    found = simulate(integer, config, pixels, Path("rtl"), said.append)
+    assert (tmp_path / "rtl" / "accelerator_axi.sv").exists()
+    assert found.describes(config.accelerator)
+    assert not found.describes(AcceleratorConfig(side=8, images=5))
     assert found.images == 5 and len(said) == 2
     rows = {row.name: row for row in found.clocks}
     assert list(rows) == ["tokenizer", "encoder0_attention", "encoder0_mixer", "classifier"]

@@ -58,6 +58,7 @@ def simulate(
         A code differs; the message names where.
     """
     accelerator, asked = _accelerator(config), config.accelerator
+    write_accelerator(model, accelerator, folder)  # what cannot be written takes no simulation
     say("blocks == integer model in simulation")
     few = pixels[:_BLOCK_IMAGES]
     blocks = verify_blocks(model, accelerator, few, folder / "blocks")
@@ -81,8 +82,19 @@ def simulate(
     )
 
 
-def synthesise(model: IntegerTransformer, config: Vit | Cct, folder: Path) -> tuple[BlockArea, ...]:
-    """Map every part of the accelerator with Yosys, for the part that the paper has (UltraScale+).
+def synthesise(
+    model: IntegerTransformer, config: Vit | Cct, folder: Path, say: Say
+) -> tuple[BlockArea, ...]:
+    """Map every part of the accelerator with Yosys for UltraScale+, each alone.
+
+    Parameters
+    ----------
+    model, config
+        As in `simulate`.
+    folder
+        Where the SystemVerilog and the netlists go.
+    say
+        Is told what is done next.
 
     Raises
     ------
@@ -90,18 +102,13 @@ def synthesise(model: IntegerTransformer, config: Vit | Cct, folder: Path) -> tu
         Yosys is missing or fails.
     """
     design = write_accelerator(model, _accelerator(config), folder, style="luts")
-    names = [block.name for block in accelerator_blocks(model, _accelerator(config))]
-    found = synthesise_blocks(folder, design.files, names, kept=LANES)
-    return tuple(
-        BlockArea(
-            name=name,
-            lut=area.lut,
-            ff=area.ff,
-            dsp=area.dsp,
-            block_rams=area.block_rams,
-        )
-        for name, area in found.items()
-    )
+    found = []
+    for block in accelerator_blocks(model, _accelerator(config)):
+        say(f"synthesise {block.name} with Yosys")
+        (area,) = synthesise_blocks(folder, design.files, [block.name], kept=LANES).values()
+        figures = {key: getattr(area, key) for key in ("lut", "ff", "dsp", "block_rams")}
+        found.append(BlockArea(name=block.name, **figures))
+    return tuple(found)
 
 
 def _accelerator(config: Vit | Cct) -> Accelerator:

@@ -265,8 +265,8 @@ def _open(options: Options, seed: int | None = None) -> "Run":
 
 
 _SAYS = {
-    "compile": "compile; torch == circuit on every test row",
-    "verify": "write RTL; circuit == Verilator on every test row",
+    "compile": "compile; trained model == what is compiled on every test row",
+    "verify": "write RTL; what is compiled == Verilator",
     "synthesise": "synthesise with Yosys",
     "report": "write the report",
 }
@@ -280,7 +280,7 @@ def _step(current: "Run", step: str, console: Console) -> None:
             if not console.is_terminal:
                 console.print(what)
 
-        if step in ("compile", "verify"):
+        if step in ("compile", "verify", "synthesise"):
             getattr(current, step)(say)
         else:
             getattr(current, step)()

@@ -30,6 +30,7 @@ from lutra.passes import encoder_words, pipeline
 from lutra.provenance import commit, cpu, packages
 from lutra.recipe import Recipe, load_recipe
 from lutra.report import (
+    AcceleratorFigures,
     Accuracy,
     Area,
     Epoch,
@@ -293,7 +294,8 @@ class Run:
         assert isinstance(model, VisionTransformer)
         pixels = model.resized(rows).numpy()
         figures = accelerate.simulate(integer, config, pixels, self.folder / "rtl", say)
-        areas = earlier.areas if (earlier := self._load().accelerator) is not None else ()
+        earlier = self._figures()
+        areas = earlier.areas if earlier is not None else ()
         self._record(
             accelerator=figures.model_copy(update={"areas": areas}),
             verify=Verification(
@@ -311,18 +313,18 @@ class Run:
         """Write the compiled circuit as C to the folder ``c``; see `lutra.emit.emit_c`."""
         return emit_c(self._circuit(), self.folder / "c", form=form)
 
-    def synthesise(self) -> None:
+    def synthesise(self, say: Say = lambda _: None) -> None:
         """Map the circuit to LUT6 with Yosys: in total, by part and by level.
 
         Of a vision transformer, every block of the accelerator.
         """
         if isinstance(self.recipe.model, Vit | Cct):
-            figures = self._load().accelerator
+            figures, integer = self._figures(), self._integer()
             if figures is None:
                 raise CircuitError(
-                    f"{self.folder}: no accelerator was simulated; run `lutra verify` first"
+                    f"{self.folder}: this accelerator was not simulated; run `lutra verify` first"
                 )
-            areas = accelerate.synthesise(self._integer(), self.recipe.model, self.folder / "synth")
+            areas = accelerate.synthesise(integer, self._transformer, self.folder / "synth", say)
             return self._record(accelerator=figures.model_copy(update={"areas": areas}))
         hardware = self.recipe.hardware
         found = synthesise_parts(
@@ -353,7 +355,9 @@ class Run:
         exact = found.verify is not None and found.verify.exact
         mapped = found.synthesis is not None
         if isinstance(self.recipe.model, Vit | Cct):
-            mapped = found.accelerator is not None and bool(found.accelerator.areas)
+            figures = self._figures()
+            exact = exact and figures is not None
+            mapped = figures is not None and bool(figures.areas)
         done = {"verify": exact, "synthesise": mapped, "report": False}
         return tuple(step for step, finished in done.items() if not finished)
 
@@ -371,6 +375,11 @@ class Run:
     def _transformer(self) -> Vit | Cct:
         assert isinstance(self.recipe.model, Vit | Cct)
         return self.recipe.model
+
+    def _figures(self) -> AcceleratorFigures | None:
+        """Return those of the accelerator, if the recipe still describes it."""
+        found = self._load().accelerator
+        return found if found and found.describes(self._transformer.accelerator) else None
 
     def _integer(self) -> IntegerTransformer:
         self._check_compiled(self.integer_path)

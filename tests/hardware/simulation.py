@@ -28,6 +28,7 @@ def run_equal(
     lanes: int = 1,
     signed: bool = True,
     seed: int = 0,
+    reset: int = 0,
 ) -> Streamed:
     """Send words, and hold what leaves against codes of any shape, lanes last."""
     found = simulator.run(
@@ -37,9 +38,10 @@ def run_equal(
         signed=signed,
         pauses=pauses,
         seed=seed,
+        reset=reset,
         patience=100_000,
     )
-    equal(found.words, expected, f"pauses {pauses}")
+    equal(found.words, expected, f"pauses {pauses}, reset {reset}")
     return found
 
 

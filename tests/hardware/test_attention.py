@@ -1,5 +1,6 @@
 """Attention in hardware: bit-exact, and as many clocks as its tiles have products."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -47,3 +48,15 @@ def test_equals_the_reference(
             if clocks:
                 assert least == clocks
                 assert (intervals(found, images)[1:] == clocks).all()
+
+
+@pytest.mark.parametrize(("tokens", "dim", "unit"), [(260, 4, 1 << 16), (3, 1, 1)])
+def test_ends_of_ranges(tokens: int, dim: int, unit: int, tmp_path: Path) -> None:
+    """Sums of exponentials beyond 25 bits; a single channel."""
+    rng = np.random.default_rng(tokens)
+    x = rng.integers(-128, 128, (4, tokens, dim))
+    stream = rng.integers(-32768, 32768, x.shape)
+    attention, added = attention_of(rng, x, 1)
+    attention = replace(attention, unit=unit)
+    built = build(tmp_path, attention_block("attention", attention, added, tokens, 4))
+    run_equal(built, pairs(stream, x), clamp(stream + added(attention(x)), 16))

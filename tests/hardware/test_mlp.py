@@ -18,6 +18,7 @@ from tests.hardware.simulation import PAUSES, build, intervals, pairs, run_equal
         (10, 16, 32, 4, 150, 8, 1),
         (17, 24, 50, 8, 60, 4, 300),
         (5, 12, 7, 6, 100, 1, 5),
+        (150, 4, 4, 8, 8, 8, 30),  # more tokens than any address
         pytest.param(64, 128, 256, 16, 3, 8, 60, marks=pytest.mark.slow),
     ],
 )

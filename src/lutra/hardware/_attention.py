@@ -218,7 +218,7 @@ def attention_block(
     bias_bits = signed_bits(attention.qkv.bias, attention.projection.bias)
     fraction = exponential_bits(SHIFTMAX_BITS, attention.unit * tokens)
     top = attention.unit << fraction
-    address = address_bits(tiles, side)
+    address = address_bits(tiles, side, tokens, dim)
     return Block(
         name=name,
         module="lutra_attention",
@@ -238,6 +238,7 @@ def attention_block(
             "UNIT": attention.unit,
             "FRACTION": fraction,
             "E_BITS": top.bit_length(),
+            "E_SUM_BITS": (tokens * top).bit_length(),
             "F_BITS": (((1 << 31) - 1) // top).bit_length(),
             "WEIGHTS": len(weights),
             "VALUES": attention.heads * shape.values * tokens,
@@ -246,7 +247,7 @@ def attention_block(
             "OPERATIONS": len(tiles),
         },
         memories={
-            "PROGRAM": program(tiles, side),
+            "PROGRAM": program(tiles, side, address),
             "WEIGHT": Memory(weights, 8),
             "COLUMN": constant_pairs(columns, multiplier_bits, bias_bits),
             "ROW": constant_pairs(rows, multiplier_bits, bias_bits),

@@ -89,7 +89,7 @@ def mlp_block(name: str, mlp: parts.MlpChannelMixer, tokens: int, side: int) -> 
     multiplier_bits, bias_bits = unsigned_bits(columns[:, 0]), signed_bits(bias)
     gelu, gelu_shift, gelu_bits = common_shift(mlp.activated, hidden)
     fraction = exponential_bits(GELU_BITS, 2 * mlp.unit)
-    address = address_bits(tiles, side)
+    address = address_bits(tiles, side, tokens, dim, 2 * hidden)
     return Block(
         name=name,
         module="lutra_mlp",
@@ -117,7 +117,7 @@ def mlp_block(name: str, mlp: parts.MlpChannelMixer, tokens: int, side: int) -> 
             "OPERATIONS": len(tiles),
         },
         memories={
-            "PROGRAM": program(tiles, side),
+            "PROGRAM": program(tiles, side, address),
             "WEIGHT": Memory(weights, 8),
             "COLUMN": constant_pairs(columns, multiplier_bits, bias_bits),
             "GELU": Memory(gelu[:, None], gelu_bits),

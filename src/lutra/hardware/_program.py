@@ -45,15 +45,15 @@ def cycles(tiles: Sequence[Tile], side: int) -> int:
     return sum(max(tile.depth, side) for tile in tiles)
 
 
-def address_bits(tiles: Sequence[Tile], side: int) -> int:
-    """Return the bits of the widest number in a program."""
+def address_bits(tiles: Sequence[Tile], side: int, *counts: int) -> int:
+    """Return the bits of the widest number in a program, or of what else is counted."""
     most = max(max(t.a, t.b, t.out, t.constant) + max(t.depth, side) for t in tiles)
-    return max(most, len(tiles)).bit_length()
+    return max(most, len(tiles), *counts).bit_length()
 
 
-def program(tiles: Sequence[Tile], side: int) -> Memory:
-    """Return the sequencer's memory."""
-    widths = [1, 1, 1, 1, 1, 3, 2, 2, 4, side.bit_length(), *[address_bits(tiles, side)] * 5]
+def program(tiles: Sequence[Tile], side: int, address: int) -> Memory:
+    """Return the sequencer's memory, with numbers of ``address`` bits."""
+    widths = [1, 1, 1, 1, 1, 3, 2, 2, 4, side.bit_length(), *[address] * 5]
     words = []
     for number, tile in enumerate(tiles):
         lag = min([_LAGS, *(number - 1 - need for need in tile.needs)])

@@ -1,5 +1,6 @@
 """From a trained integer transformer to its accelerator, block by block."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,8 +48,10 @@ def accelerator_blocks(
     Raises
     ------
     OutputError
-        Encoders of several mixers are to share one that are not of one shape.
+        Encoders are to share a mixer whose own are not of one shape, or the array has one element.
     """
+    if accelerator.side < 2:
+        raise OutputError(f"arrays of {accelerator.side} x {accelerator.side}: 2 x 2 at least")
     tokens, dim = model.positions.shape
     step = accelerator.encoders_per_mixer
     encoders = [
@@ -177,15 +180,15 @@ def _group(
 def model_clocks(model: IntegerTransformer, accelerator: Accelerator) -> dict[str, int]:
     """Return the clocks per image of every part, by name, in closed form.
 
-    A stream of one code per clock takes ``tokens * dim`` at least, with a norm ``tokens`` times
-    `norm_clocks`. An array takes as many as the products of its tiles are deep, see
-    `attention_program` and `mlp_program`; a mixer ``tokens`` times its last tables by
+    An image takes as many clocks as it has pixels, a stream of codes ``tokens * dim``, with a norm
+    ``tokens`` times `norm_clocks`. An array takes as many as the products of its tiles are deep,
+    see `attention_program` and `mlp_program`; a mixer ``tokens`` times its last tables by
     ``sums_per_clock``. What is left out: results of an image's last tiles that are waited for, and
     the division of a pooling.
     """
     tokens, dim = model.positions.shape
     tokenizer = tokenizer_clocks(model, clocks=_encoder_clocks(model, accelerator))
-    found = {"tokenizer": max(tokens * dim, tokenizer)}
+    found = {"tokenizer": max(math.prod(model.shape), tokens * dim, tokenizer)}
     normal = tokens * norm_clocks(dim)
     halves = _half_clocks(model, accelerator)
     found |= {name: max(normal, clocks) for name, clocks in halves.items()}
@@ -195,7 +198,7 @@ def model_clocks(model: IntegerTransformer, accelerator: Accelerator) -> dict[st
 
 def _encoder_clocks(model: IntegerTransformer, accelerator: Accelerator) -> int:
     """Return the clocks per image that the encoders leave to other blocks."""
-    shared = accelerator.encoders_per_mixer
+    shared = min(accelerator.encoders_per_mixer, len(model.encoders))
     halves = _half_clocks(model, accelerator).items()
     return max(shared * n if name.endswith("_mixer") else n for name, n in halves)
 

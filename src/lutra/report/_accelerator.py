@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from lutra.sections import AcceleratorConfig
+
 __all__ = ["AcceleratorFigures", "BlockArea", "BlockClocks"]
 
 Count = Annotated[int, Field(ge=0)]
@@ -52,6 +54,11 @@ class AcceleratorFigures(_Record):
     weight_bits: Count
     clocks: tuple[BlockClocks, ...]
     areas: tuple[BlockArea, ...] = ()
+
+    def describes(self, asked: AcceleratorConfig) -> bool:
+        """Whether these are figures of the design that is asked for."""
+        own = (self.side, self.sums_per_clock, self.encoders_per_mixer, self.clock_mhz)
+        return own == (asked.side, asked.sums_per_clock, asked.encoders_per_mixer, asked.clock)
 
     @property
     def images_per_second(self) -> float:

@@ -102,13 +102,13 @@ def _network(result: RunResult) -> Iterator[tuple[str, str]]:
 def _accelerator(found: AcceleratorFigures) -> Iterator[tuple[str, str]]:
     yield (
         "accelerator",
-        f"arrays of {found.side} x {found.side}, {found.sums_per_clock} sums per clock, "
-        f"{found.encoders_per_mixer} encoders per mixer",
+        f"arrays of {found.side} x {found.side}, sums per clock: {found.sums_per_clock}, "
+        f"encoders per mixer: {found.encoders_per_mixer}",
     )
     yield "latency", f"{found.latency:,} clocks, {found.milliseconds:.3f} ms"
     rate = f"{found.images_per_second:,.1f} images/s at {found.clock_mhz:g} MHz, aimed at"
     yield "from image to image", f"{found.interval:,} clocks, {rate}"
-    yield "energy of the encoders' stages", f"{found.joule * 1e6:,.2f} uJ per image, closed form"
+    yield "energy of the encoders' stages", f"{found.joule * 1e6:.4g} uJ per image, closed form"
     ram = 36 * 1024
     yield "constants", f"{found.weight_bits:,} bits, {found.weight_bits / ram:,.1f} block RAMs"
 

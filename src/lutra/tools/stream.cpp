@@ -1,7 +1,8 @@
 // Sends the beats of x.bin through a design with one input and one output stream, and writes what
 // leaves to y.bin and the clock of every beat, of those that enter first, to cycles.bin.
 // design.h gives the sizes. Arguments: beats in, beats out, percentage of clocks in which the
-// sender and the receiver pause, seed, clocks without any beat that mean a deadlock.
+// sender and the receiver pause, seed, clocks without any beat that mean a deadlock, clock of a
+// second reset, after which all is sent again.
 
 #include "Vtop.h"
 #include "design.h"
@@ -33,6 +34,7 @@ int main(int, char** argv) {
     const unsigned send = std::atoi(argv[3]), receive = std::atoi(argv[4]);
     std::mt19937 random(std::atoi(argv[5]));
     const uint64_t patience = std::strtoull(argv[6], nullptr, 10);
+    const uint64_t again = std::strtoull(argv[7], nullptr, 10);
     std::vector<char> x(in * X_BYTES), y(out * Y_BYTES), held(Y_BYTES);
     std::vector<uint64_t> entered, left;
     if (!read("x.bin", x)) return 2;
@@ -44,6 +46,19 @@ int main(int, char** argv) {
     for (uint64_t cycle = 0; left.size() < out; cycle++) {
         top->clk = 0;
         if (cycle == 4) top->rst = 0;
+        if (again && cycle == again) {
+            top->rst = 1;
+            top->in_valid = offered = waiting = false;
+            top->out_ready = false;
+            entered.clear();
+            left.clear();
+            top->eval();
+            top->clk = 1;
+            top->eval();
+            top->rst = 0;
+            last = cycle;
+            continue;
+        }
         if (!offered) offered = cycle >= 4 && entered.size() < in && random() % 100 >= send;
         top->in_valid = offered;
         if (offered) std::memcpy(&top->in_data, &x[entered.size() * X_BYTES], sizeof(top->in_data));

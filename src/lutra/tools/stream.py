@@ -48,6 +48,7 @@ class StreamSimulator:
         signed: bool = True,
         pauses: tuple[int, int] = (0, 0),
         seed: int = 0,
+        reset: int = 0,
         patience: int = 1_000_000,
         timeout: float = 3600,
     ) -> Streamed:
@@ -63,6 +64,9 @@ class StreamSimulator:
             How the output is split into words, and whether their highest bit is a sign.
         pauses
             Per cent of clocks in which the sender and the receiver pause, at random by ``seed``.
+        reset
+            Clock at which the design is reset once more, for a single clock; then everything is
+            sent again. 0 for no such thing.
         patience
             Clocks without any beat that mean a deadlock.
         timeout
@@ -81,7 +85,7 @@ class StreamSimulator:
         write_atomic(self.folder / "x.bin", records.tobytes())
         for name in ("y.bin", "cycles.bin"):
             (self.folder / name).unlink(missing_ok=True)
-        numbers = (len(words), beats, *pauses, seed, patience)
+        numbers = (len(words), beats, *pauses, seed, patience, reset)
         argv = [self.program.resolve(), *map(str, numbers)]
         run(argv, self.folder, log=Path("stream.log"), timeout=timeout)
         y = np.fromfile(self.folder / "y.bin", np.uint8).reshape(beats, size)
@@ -124,6 +128,7 @@ def build_stream(
     """
     if not files:
         raise ToolError(f"{folder}: no SystemVerilog to simulate")
+    folder = folder.resolve()
     design = {"X_BYTES": -(-input_bits // 32) * 4, "Y_BYTES": -(-output_bits // 32) * 4}
     program = verilate(
         [file.resolve() for file in files],

@@ -20,6 +20,7 @@ module lutra_attention #(
     parameter int UNIT = 16,
     parameter int FRACTION = 12,
     parameter int E_BITS = 17,
+    parameter int E_SUM_BITS = 25,
     parameter int F_BITS = 16,
     parameter int WEIGHTS = 1,
     parameter int VALUES = 1,
@@ -87,7 +88,7 @@ module lutra_attention #(
     );
     lutra_shiftmax #(
         .LANES(SIDE), .COUNT(TOKENS), .ADDRESS(ADDRESS), .UNIT(UNIT), .FRACTION(FRACTION),
-        .E_BITS(E_BITS), .F_BITS(F_BITS)
+        .E_BITS(E_BITS), .SUM_BITS(E_SUM_BITS), .F_BITS(F_BITS)
     ) shiftmax (
         .clk, .rst, .write(write && write_kind == S), .write_slot, .write_at, .scores(codes),
         .clear(starts && starts_kind == S), .clear_slot(starts_slot), .ready,
@@ -101,7 +102,8 @@ module lutra_attention #(
     logic [SIDE*8-1:0] a2, b2, b3;
     logic [SIDE*P_BITS-1:0] p2;
     logic [SIDE*16-1:0] a3;
-    lutra_delay #(.BITS(3), .CLOCKS(3)) marking (.clk, .in({valid & ~rst, first, last}), .out(marks));
+    lutra_flag #(.CLOCKS(3)) entering (.clk, .rst, .in(valid), .out(marks[2]));
+    lutra_delay #(.BITS(2), .CLOCKS(3)) marking (.clk, .in({first, last}), .out(marks[1:0]));
     always_ff @(posedge clk) begin
         {a_from1, b_from1} <= {a_from, b_from};
         a_from2 <= a_from1;

@@ -39,7 +39,8 @@ module lutra_buffers #(
     localparam int LOG = $clog2(SIDE);
     localparam int WORDS = TILES * DIM;
     localparam int COUNT = $clog2(UNITS + 1), OUT_COUNT = $clog2(OUT_UNITS + 1);
-    localparam int WIDE = $clog2(UNITS * WORDS), OUT_WIDE = $clog2(OUT_UNITS * WORDS);
+    localparam int WIDE = $clog2(UNITS * WORDS);
+    localparam int OUT_WIDE = OUT_UNITS * WORDS > 1 ? $clog2(OUT_UNITS * WORDS) : 1;
 
     logic [COUNT-1:0] complete, held;
     logic [OUT_COUNT-1:0] claimed, ready;

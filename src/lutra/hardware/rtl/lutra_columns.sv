@@ -43,6 +43,7 @@ module lutra_columns #(
     localparam int Q_BITS = (SUM_BITS > BIAS_BITS ? SUM_BITS : BIAS_BITS) + 1;
 
     logic [LATENCY-1:0][6+ADDRESS:0] later;
+    logic [ADDRESS-1:0] column_at, row_at;
     assign {write, finish, written, write_slot, write_kind, write_at} = later[LATENCY-1];
     assign stream_at = later[LATENCY-3][ADDRESS-1:0];
     wire [2:0] kind_now = later[LATENCY-2][ADDRESS+:3];
@@ -53,7 +54,6 @@ module lutra_columns #(
         row_at <= constant_base;
     end
 
-    logic [ADDRESS-1:0] column_at, row_at;
     logic [PAIR-1:0] column;
     logic [SIDE*PAIR-1:0] row;
     lutra_rom #(.WORDS(COLUMNS), .BITS(PAIR), .ADDRESS(ADDRESS), .FILE(COLUMN)) column_rom (

@@ -78,7 +78,8 @@ module lutra_mlp #(
     logic [1:0] a_from1;
     logic [2:0] marks;
     logic [SIDE*8-1:0] a2, b2;
-    lutra_delay #(.BITS(3), .CLOCKS(2)) marking (.clk, .in({valid & ~rst, first, last}), .out(marks));
+    lutra_flag #(.CLOCKS(2)) entering (.clk, .rst, .in(valid), .out(marks[2]));
+    lutra_delay #(.BITS(2), .CLOCKS(2)) marking (.clk, .in({first, last}), .out(marks[1:0]));
     always_ff @(posedge clk) begin
         a_from1 <= a_from;
         a2 <= a_from1 == A_X ? x_word : h_word;

@@ -31,8 +31,8 @@ module lutra_systolic #(
             .clk, .in({first, last, a[i*A_BITS+:A_BITS]}),
             .out({firsts[i*(SIDE+1)], lasts[i*(SIDE+1)], as[i*(SIDE+1)*A_BITS+:A_BITS]})
         );
-        lutra_delay #(.BITS(1), .CLOCKS(i)) enter (
-            .clk, .in(valid & ~rst), .out(valids[i*(SIDE+1)])
+        lutra_flag #(.CLOCKS(i)) enter (
+            .clk, .rst, .in(valid & ~rst), .out(valids[i*(SIDE+1)])
         );
         lutra_delay #(.BITS(B_BITS), .CLOCKS(i)) column (
             .clk, .in(b[i*B_BITS+:B_BITS]), .out(bs[i*B_BITS+:B_BITS])
@@ -70,7 +70,7 @@ module lutra_systolic #(
             .clk, .in(row), .out(out[i*SUM_BITS+:SUM_BITS])
         );
         if (i == SIDE - 1) begin : g_valid
-            lutra_delay #(.BITS(1), .CLOCKS(2)) leave (.clk, .in(|done), .out(out_valid));
+            lutra_flag #(.CLOCKS(2)) leave (.clk, .rst, .in(|done), .out(out_valid));
         end
     end
 endmodule
