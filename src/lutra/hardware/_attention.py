@@ -64,15 +64,15 @@ def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile
             for column in range(shape.columns):
                 tiles.append(
                     Tile(
-                        kind,
-                        _A_X,
-                        row * dim,
-                        _B_W,
-                        weights + column * dim,
-                        dim,
-                        shape.channels(column),
-                        row * dim + column * side,
-                        kind * dim + column * side,
+                        kind=kind,
+                        a_from=_A_X,
+                        a=row * dim,
+                        b_from=_B_W,
+                        b=weights + column * dim,
+                        depth=dim,
+                        columns=shape.channels(column),
+                        out=row * dim + column * side,
+                        constant=kind * dim + column * side,
                         begins=not tiles,
                     )
                 )
@@ -80,10 +80,19 @@ def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile
     queries = len(tiles) - 1
     for row in range(shape.rows):
         for tile in range(heads * shape.values):
-            used = min(side, tokens - row * side)
-            out = tile * tokens + row * side
-            a = weights + tile * dim
-            tiles.append(Tile(_V, _A_W, a, _B_X, row * dim, dim, used, out, tile))
+            tiles.append(
+                Tile(
+                    kind=_V,
+                    a_from=_A_W,
+                    a=weights + tile * dim,
+                    b_from=_B_X,
+                    b=row * dim,
+                    depth=dim,
+                    columns=min(side, tokens - row * side),
+                    out=tile * tokens + row * side,
+                    constant=tile,
+                )
+            )
     values = len(tiles) - 1
     weights += heads * shape.values * dim
     items = [(head, row) for head in range(heads) for row in range(shape.rows)]
@@ -96,22 +105,18 @@ def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile
             mixed[items[number - 1][1]] = len(tiles) - 1
     for row in range(shape.rows):
         for column in range(shape.columns):
-            out = row * dim + column * side
-            constant = 3 * dim + side + column * side
-            b = weights + column * dim
-            used = shape.channels(column)
             tiles.append(
                 Tile(
-                    _O,
-                    _A_Q,
-                    row * dim,
-                    _B_W,
-                    b,
-                    dim,
-                    used,
-                    out,
-                    constant,
-                    [mixed[row]],
+                    kind=_O,
+                    a_from=_A_Q,
+                    a=row * dim,
+                    b_from=_B_W,
+                    b=weights + column * dim,
+                    depth=dim,
+                    columns=shape.channels(column),
+                    out=row * dim + column * side,
+                    constant=3 * dim + side + column * side,
+                    needs=[mixed[row]],
                     claims=row == column == 0,
                     ends=(row, column) == (shape.rows - 1, shape.columns - 1),
                 )

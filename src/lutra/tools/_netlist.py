@@ -9,10 +9,10 @@ from typing import Any
 
 from lutra.errors import ToolError
 
-__all__ = ["Cells", "Deepest", "count_cells", "deepest_path"]
+__all__ = ["FREE", "REGISTERS", "Cells", "Deepest", "count_cells", "deepest_path"]
 
 _LUT = re.compile(r"LUT([1-6]|6_2)")
-_REGISTERS = {"FDRE", "FDSE", "FDCE", "FDPE"}
+REGISTERS = {"FDRE", "FDSE", "FDCE", "FDPE"}
 _CARRIES = {"CARRY4", "CARRY8"}
 _MUXES = {"MUXF7", "MUXF8", "MUXF9"}
 _CLOCKED = {"RAMB36E2", "RAMB18E2", "DSP48E2", "SRL16E", "SRLC16E", "SRLC32E"}
@@ -27,7 +27,7 @@ _READ = {
     "RAM256X1D",
 }
 """Memories in LUTs, which are read without a clock."""
-_FREE = {"VCC", "GND", "BUF", "$scopeinfo"}
+FREE = {"VCC", "GND", "BUF", "$buf", "$scopeinfo"}
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ def count_cells(module: Mapping[str, Any], name: str) -> Cells:
         cells = list(module["cells"].values())
         kinds = Counter(cell["type"] for cell in cells)
         luts = [kinds[f"LUT{size}"] for size in range(1, 7)]
-        depth = max(_Graph(cells, _REGISTERS).depth, default=0)
+        depth = max(_Graph(cells, REGISTERS).depth, default=0)
     except (KeyError, TypeError, AttributeError) as error:
         raise ToolError(
             f"netlist of {name}: {error} is missing; is this Yosys supported?"
         ) from error
-    known = _REGISTERS | _CARRIES | _MUXES | _FREE | {"INV"}
+    known = REGISTERS | _CARRIES | _MUXES | FREE | {"INV"}
     odd = sorted(kind for kind in kinds if kind not in known and not _LUT.fullmatch(kind))
     if odd:
         raise ToolError(f"netlist of {name}: cells of unknown kind {', '.join(odd)}")
@@ -73,7 +73,7 @@ def count_cells(module: Mapping[str, Any], name: str) -> Cells:
         (luts[0] + kinds["INV"], luts[1], luts[2], luts[3], luts[4], luts[5] + kinds["LUT6_2"]),
         sum(kinds[kind] for kind in _MUXES),
         sum(kinds[kind] for kind in _CARRIES),
-        sum(kinds[kind] for kind in _REGISTERS),
+        sum(kinds[kind] for kind in REGISTERS),
         depth,
     )
 
@@ -101,7 +101,7 @@ def deepest_path(module: Mapping[str, Any], name: str) -> Deepest:
         The netlist has a combinational loop, or cannot be understood.
     """
     try:
-        graph = _Graph(list(module["cells"].values()), _REGISTERS | _CLOCKED)
+        graph = _Graph(list(module["cells"].values()), REGISTERS | _CLOCKED)
         nets = {
             bit: net
             for net, found in module["netnames"].items()
@@ -109,7 +109,7 @@ def deepest_path(module: Mapping[str, Any], name: str) -> Deepest:
             for bit in found["bits"]
         }
         for cell in module["cells"].values():  # what a register is named after, it reads
-            if cell["type"] in _REGISTERS and cell["connections"]["Q"][0] in nets:
+            if cell["type"] in REGISTERS and cell["connections"]["Q"][0] in nets:
                 for pin in ("D", "CE", "R", "S"):
                     for bit in cell["connections"].get(pin, ()):
                         nets.setdefault(bit, nets[cell["connections"]["Q"][0]])

@@ -8,7 +8,7 @@ from typing import Any
 
 from lutra.errors import ToolError
 from lutra.files import read_json
-from lutra.tools._netlist import Deepest, deepest_path
+from lutra.tools._netlist import FREE, REGISTERS, Deepest, deepest_path
 from lutra.tools.yosys import run_yosys
 
 __all__ = ["Resources", "synthesise_blocks", "synthesise_paths"]
@@ -30,12 +30,10 @@ _MEMORY = {
     "SRLC32E": 1,
 }
 """LUTs that memories and shift registers take."""
-_REGISTERS = {"FDRE", "FDSE", "FDCE", "FDPE"}
 _BLOCKS = {"RAMB36E2": 2, "RAMB18E2": 1}
 """Halves of a block RAM of 36 kbit."""
-_FREE = {"VCC", "GND", "BUF", "$buf", "$scopeinfo"}
 _OTHER = {"CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "DSP48E2"}
-_KNOWN = {*_LUTS, *_MEMORY, *_REGISTERS, *_BLOCKS, *_FREE, *_OTHER}
+_KNOWN = {*_LUTS, *_MEMORY, *REGISTERS, *_BLOCKS, *FREE, *_OTHER}
 
 
 @dataclass(frozen=True)
@@ -169,7 +167,7 @@ def _resources(cells: Counter[str], top: str) -> Resources:
     return Resources(
         lut=memory + sum(cells[kind] for kind in _LUTS),
         memory=memory,
-        ff=sum(cells[kind] for kind in _REGISTERS),
+        ff=sum(cells[kind] for kind in REGISTERS),
         dsp=cells["DSP48E2"],
         block_rams=sum(count * cells[kind] for kind, count in _BLOCKS.items()) / 2,
     )
