@@ -26,7 +26,7 @@ module lutra_norm_finish #(
     localparam logic [D_BITS-1:0] ADDED = DIVISOR + D_BITS'(CHANNELS);
 
     localparam int S_BITS = $clog2(DONE + 1);
-    logic [S_BITS-1:0] step, next;
+    logic [S_BITS-1:0] step;
     logic idle;
     logic [1:0] phase;  // of mean, deviations, root, factor; known beforehand
     logic signed [SUM_BITS:0] twice, scaled;
@@ -46,16 +46,14 @@ module lutra_norm_finish #(
     assign in_ready = idle || (out_valid && out_ready);
     assign out_mean = {!quotient[15], quotient[14:0]};
 
-    always_comb begin
-        if (rst) next = 0;
-        else if (in_ready) next = S_BITS'(in_valid);
-        else next = step + S_BITS'(!out_valid);
-    end
     always_ff @(posedge clk) begin
-        step <= next;
-        idle <= next == 0;
-        out_valid <= next == S_BITS'(DONE);
-        phase <= next <= S_BITS'(MEAN) ? 0 : next <= S_BITS'(DEVIATIONS) ? 1 : next <= S_BITS'(ROOT) ? 2 : 3;
+        if (rst) step <= 0;
+        else if (in_ready) step <= S_BITS'(in_valid);
+        else step <= step + S_BITS'(!out_valid);
+        idle <= rst || (in_ready && !in_valid);
+        out_valid <= !rst && !in_ready && (out_valid || step == S_BITS'(DONE - 1));
+        phase <= in_ready || step < S_BITS'(MEAN) ? 0
+            : step < S_BITS'(DEVIATIONS) ? 1 : step < S_BITS'(ROOT) ? 2 : 3;
     end
     always_ff @(posedge clk) begin
         if (in_ready) begin

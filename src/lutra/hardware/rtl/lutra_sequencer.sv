@@ -49,7 +49,7 @@ module lutra_sequencer #(
     localparam int BITS = 16 + LOG + 5 * ADDRESS;
     localparam int QUEUE = 8;  // tiles under way; there are 2 + 26 / SIDE at most; a small array waits
 
-    logic [BITS-1:0] operations[OPERATIONS];
+    (* rom_style = "block" *) logic [BITS-1:0] operations[OPERATIONS];
     initial if (PROGRAM != "") $readmemh(PROGRAM, operations);
 
     // Fetch: three clocks, and one to see whether it may start, while a tile takes SIDE, 4 or more if it is not to wait.
