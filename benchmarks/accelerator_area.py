@@ -35,6 +35,7 @@ from lutra.hardware import (
     write_design,
 )
 from lutra.nn.vision import VisionTransformer, freeze
+from lutra.provenance import commit
 from lutra.tools import find_yosys, synthesise_blocks, synthesise_paths
 from lutra.vit import (
     PAPER_MIXER,
@@ -68,7 +69,7 @@ def main() -> int:
         }
         for job, measure in jobs.items():
             if job not in known:
-                known[job] = measure()
+                known[job] = measure() | {"commit": commit()}
                 sys.stderr.write(f"{job}: {known[job]}\n")
                 write_json(path, known)
     areas = {name: known[f"areas {name}"] for name in MIXERS}

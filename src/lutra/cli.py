@@ -147,17 +147,17 @@ def train(options: Step) -> None:
 
 
 def compile_(options: Step) -> None:
-    """Lower the trained model to a circuit and prove the two equal."""
+    """Lower the trained model to a circuit, or to integers and RTL; prove the two equal."""
     _show(options, "compile")
 
 
 def verify(options: Step) -> None:
-    """Write the RTL and prove it equal to the circuit in Verilator."""
+    """Write the RTL and prove it equal to what is compiled in Verilator."""
     _show(options, "verify")
 
 
 def synth(options: Step) -> None:
-    """Map the circuit to LUT6 with Yosys and count."""
+    """Map the circuit, or the blocks of an accelerator, with Yosys and count."""
     _show(options, "synthesise")
 
 
