@@ -11,7 +11,7 @@ from lutra.data import Dataset, load
 from lutra.errors import CheckpointError, ModelError
 from lutra.nn.vision import VisionTransformer, freeze
 from lutra.recipe import Recipe, load_recipe, parse_recipe
-from lutra.train import accuracy, check, restore, train
+from lutra.train import _loop, accuracy, check, restore, train
 from tests.conftest import ROOT, first_rows, local
 from tests.nn.vision.test_deit import published
 
@@ -50,6 +50,18 @@ def test_a_small_transformer_learns_digits(mixer: dict[str, Any], tmp_path: Path
     scores = freeze(model).scores(data.test.x)
     assert (scores == model.codes(x).numpy()).all()
     assert found > 60
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="records what a GPU does")
+def test_recorded_steps_are_those_of_python(
+    few: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = {**VIT, "model": {**VIT["model"], "mixer": {"kind": "lut", "tables": [12, 12]}}}
+    content["train"] = {**VIT["train"], "epochs": 4, "augment": {"crop": 2, "mirror": True}}
+    recorded = train(parse_recipe(content), few, 0, tmp_path / "recorded").state_dict()
+    monkeypatch.setattr(_loop, "_recorded", lambda *_: False)
+    plain = train(parse_recipe(content), few, 0, tmp_path / "plain").state_dict()
+    assert all(torch.equal(recorded[key], plain[key]) for key in plain)
 
 
 def recipe(path: Path) -> Recipe:

@@ -51,8 +51,8 @@ class _Read(torch.autograd.Function):
 
     @staticmethod
     def forward(_ctx: Any, _carrier: Tensor, codes: Tensor, levels: Tensor) -> Tensor:
-        if len(levels) == 2 and not levels[0]:  # a bit: the same numbers in a third of the time
-            return codes.to(levels.dtype).mul_(levels[1])
+        if len(levels) == 2:  # multiples of one step: the same numbers in a tenth of the time
+            return codes.to(levels.dtype).mul_(levels[1] - levels[0]).add_(levels[0])
         return levels.index_select(0, codes.reshape(-1).int()).view(codes.shape)
 
     @staticmethod

@@ -266,7 +266,7 @@ def _rows(slopes: Tensor, fan_in: int) -> Tensor:
     """Return slopes (n, E, F or more) of what `gather` takes."""
     if slopes.dim() == 3:
         return slopes
-    return differences(slopes, slopes.new_tensor([0.0, 1.0]), 1, fan_in)
+    return differences(slopes, torch.arange(2, device=slopes.device).to(slopes), 1, fan_in)
 
 
 def add_rows(result: Tensor, index: Tensor, rows: Tensor) -> None:
@@ -377,12 +377,21 @@ def _ratio(
 
 
 def _scatter(gradient: Tensor, addresses: Tensor, entries: int) -> Tensor:
-    sums = gradient.new_zeros(len(gradient), entries)
     if gradient.is_cuda:
-        flat = _flat(addresses, entries)
-        sums.view(-1).index_put_((flat,), gradient.reshape(-1), accumulate=True)
-        return sums
-    return sums.scatter_add_(1, addresses, gradient)
+        return whole_sums(gradient, addresses, entries)
+    return gradient.new_zeros(len(gradient), entries).scatter_add_(1, addresses, gradient)
+
+
+def whole_sums(gradient: Tensor, addresses: Tensor, entries: int) -> Tensor:
+    """Return the sums (n, E) of what samples (n, B) add to their entries, the same in any order.
+
+    In whole numbers, the greatest of 40 bits, which atomics add up exactly.
+    """
+    most = gradient.abs().amax().double()
+    unit = torch.exp2((torch.frexp(most)[1] - 40).double())
+    whole = (gradient / unit).round().long()
+    sums = whole.new_zeros(len(gradient), entries).scatter_add_(1, addresses, whole)
+    return (sums * unit + 0 * most).to(gradient.dtype)  # what is no number stays none
 
 
 def _flat(addresses: Tensor, entries: int) -> Tensor:

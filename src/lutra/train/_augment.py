@@ -28,7 +28,7 @@ def augment(
     config
         Ranges of the distortion.
     generator
-        Source of every draw.
+        Source of every draw, on the CPU wherever the images are.
 
     Returns
     -------
@@ -51,11 +51,11 @@ def _warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> 
     batch, _, height, width = images.shape
 
     def draw(*shape: int) -> Tensor:
-        return torch.rand(batch, *shape, generator=generator) * 2 - 1
+        return torch.rand(batch, *shape, generator=generator).to(images.device) * 2 - 1
 
     angle = draw() * math.radians(config.rotate)
     size = 1 + draw() * config.scale
-    shift = draw(2) * config.shift * 2 / torch.tensor([width, height])
+    shift = draw(2) * config.shift * 2 / torch.tensor([width, height], device=images.device)
     # Coordinates run from -1 to 1 in both directions; a non-square image needs its aspect.
     cos, sin, aspect = angle.cos() * size, angle.sin() * size, width / height
     rows = [cos, -sin / aspect, shift[:, 0], sin * aspect, cos, shift[:, 1]]
@@ -64,10 +64,10 @@ def _warp(images: Tensor, config: AugmentConfig, generator: torch.Generator) -> 
         maps[:, 0] *= draw(1).sign()
     grid = F.affine_grid(maps, [batch, 1, height, width], align_corners=False)
     if config.elastic:
-        noise = torch.randn(batch, 2, height, width, generator=generator)
+        noise = torch.randn(batch, 2, height, width, generator=generator).to(images.device)
         smooth = _smooth(noise, config.elastic_smooth)
         smooth *= config.elastic / smooth.std()
-        pixels = torch.tensor([2 / width, 2 / height])
+        pixels = torch.tensor([2 / width, 2 / height], device=images.device)
         grid = grid + smooth.permute(0, 2, 3, 1) * pixels
     warped = F.grid_sample(images.float(), grid, align_corners=False)
     return warped.round().to(images.dtype)
@@ -79,15 +79,16 @@ def _erase(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     A box has 2 % to a third of the area, and sides of at most 10 : 3.
     """
     rows = (torch.rand(len(images), generator=generator) < share).nonzero()[:, 0]
-    erased = images[rows]
+    shape = len(rows), *images.shape[1:]
     area, aspect, down, along = torch.rand(4, len(rows), 1, generator=generator)
     area = 0.02 + area * (1 / 3 - 0.02)
     aspect = (0.3 ** (2 * aspect - 1)).sqrt()
     inside_rows = _inside(images.shape[2], area.sqrt() * aspect, down)
     inside_columns = _inside(images.shape[3], area.sqrt() / aspect, along)
-    inside = (inside_rows[:, :, None] & inside_columns[:, None, :])[:, None]
-    noise = torch.randint(256, erased.shape, generator=generator, dtype=images.dtype)
-    return images.index_copy(0, rows, torch.where(inside, noise, erased))
+    inside = (inside_rows[:, :, None] & inside_columns[:, None, :])[:, None].to(images.device)
+    noise = torch.randint(256, shape, generator=generator, dtype=images.dtype).to(images.device)
+    rows = rows.to(images.device)
+    return images.index_copy(0, rows, torch.where(inside, noise, images[rows]))
 
 
 def _inside(length: int, share: Tensor, place: Tensor) -> Tensor:
@@ -101,17 +102,15 @@ def _inside(length: int, share: Tensor, place: Tensor) -> Tensor:
 def _crop(images: Tensor, most: int, generator: torch.Generator) -> Tensor:
     """Shift every image by whole pixels, at most so many in either direction."""
     height, width = images.shape[2:]
-    padded = F.pad(images, [most] * 4)
-    top, left = torch.randint(2 * most + 1, (2, len(images), 1), generator=generator)
-    rows, columns = top + torch.arange(height), left + torch.arange(width)
-    sample = torch.arange(len(images))[:, None, None]
-    found = padded.permute(0, 2, 3, 1)[sample, rows[:, :, None], columns[:, None]]
-    return found.permute(0, 3, 1, 2)
+    windows = F.pad(images, [most] * 4).unfold(2, height, 1).unfold(3, width, 1)
+    places = torch.randint(2 * most + 1, (2, len(images), 1), generator=generator)
+    top, left = places[:, :, 0].to(images.device)
+    return windows[torch.arange(len(images), device=images.device), :, top, left]
 
 
 def _smooth(field: Tensor, sigma: float) -> Tensor:
     radius = math.ceil(2 * sigma)
     line = torch.exp(-(torch.arange(-radius, radius + 1) ** 2) / (2 * sigma**2))
-    line = (line / line.sum()).expand(2, 1, 1, -1)
+    line = (line / line.sum()).to(field).expand(2, 1, 1, -1)
     field = F.conv2d(field, line, padding=(0, radius), groups=2)
     return F.conv2d(field, line.transpose(2, 3), padding=(radius, 0), groups=2)

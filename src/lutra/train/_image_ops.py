@@ -38,12 +38,13 @@ def autocontrast(images: Tensor) -> Tensor:
 def equalize(images: Tensor) -> Tensor:
     """Flatten the histogram of every plane."""
     planes = images.flatten(0, 1).flatten(1).long()
-    first = 256 * torch.arange(len(planes))[:, None]
+    first = 256 * torch.arange(len(planes), device=images.device)[:, None]
     counts = torch.bincount((planes + first).flatten(), minlength=256 * len(planes)).view(-1, 256)
     last = counts.gather(1, planes.amax(1, keepdim=True))
     step = (counts.sum(1, keepdim=True) - last) // 255
     curve = (step // 2 + counts.cumsum(1) - counts) // step.clamp(min=1)
-    curve = torch.where(step > 0, curve.clamp(max=255), torch.arange(256))
+    same = torch.arange(256, device=images.device)
+    curve = torch.where(step > 0, curve.clamp(max=255), same)
     return curve.gather(1, planes).to(torch.uint8).view_as(images)
 
 
@@ -147,7 +148,7 @@ def _warp(
     """Read the pixel at (px, py) from (xx px + xy py + x, yx px + yy py + y), from the centre."""
     batch, _, height, width = images.shape
     aspect = width / height
-    maps = torch.empty(batch, 2, 3)
+    maps = torch.empty(batch, 2, 3, device=images.device)
     # Torch's coordinates run from -1 to 1 in both directions.
     rows = ((xx, xy / aspect, x * 2 / width), (yx * aspect, yy, y * 2 / height))
     for row, numbers in enumerate(rows):

@@ -38,6 +38,7 @@ from lutra.train._distributed import Shards
 from lutra.train._members import MemberLoss
 from lutra.train._mix import mix
 from lutra.train._random import generator
+from lutra.train._record import Recorder
 from lutra.train._rewire import Rewiring
 from lutra.train._schedule import learning_rate
 from lutra.train._trained import Trained
@@ -166,7 +167,8 @@ def fit(
     LutraError
         The loss is no longer finite.
     """
-    x, y = torch.from_numpy(data.train.x), torch.from_numpy(data.train.y)
+    place = next(model.parameters()).device
+    x, y = torch.from_numpy(data.train.x).to(place), torch.from_numpy(data.train.y).to(place)
     batch = min(config.batch, len(y))
     steps = max(1, len(y) // batch)
     optimizer = torch.optim.AdamW(
@@ -179,6 +181,7 @@ def fit(
     _resume(phase, model, optimizer, average)
     shards, ranges = phase.shards, [part for part in model.modules() if isinstance(part, Range)]
     progress = progress if shards.first else None
+    recorder = Recorder() if _recorded(model, phase) else None
     started = time.monotonic()
     due = started + _CHECKPOINT_SECONDS
     before = phase.seconds
@@ -189,12 +192,13 @@ def fit(
             step = phase.epoch * steps + phase.step
             rate = learning_rate(config, step, steps, phase.epochs)
             rows = order[phase.step * batch : (phase.step + 1) * batch]
-            xb = _distort(x.index_select(0, rows), data, config, phase)
-            xb, targets = _mix(xb, y[rows], data, config, phase)
+            own = rows.to(place)
+            xb = _distort(x.index_select(0, own), data, config, phase)
+            xb, targets = _mix(xb, y.index_select(0, own), data, config, phase)
             whole = Batch(xb, targets, rows)
             if phase.rewiring is not None:
                 phase.rewiring.prepare(step, phase.epochs * steps)
-            loss, right = _gradients(model, whole, config, phase)
+            loss, right = _gradients(model, whole, config, phase, recorder)
             _update(optimizer, rate)
             shards.maximise([part.met for part in ranges])
             if not isinstance(model, Teacher):
@@ -235,33 +239,54 @@ def fit(
     model.train(False)
 
 
+def _recorded(model: Trainee, phase: Phase) -> bool:
+    """Tell whether every step is the same to a GPU: no draws, no teacher, no scales to look at."""
+    if not isinstance(model, VisionTransformer) or model.device.type != "cuda":
+        return False
+    one = phase.shards.count == phase.shards.processes
+    return one and not (model.quantised or phase.drop_path or phase.teacher)
+
+
 def _gradients(
-    model: Trainee, whole: Batch, config: TrainConfig, phase: Phase
+    model: Trainee, whole: Batch, config: TrainConfig, phase: Phase, recorder: Recorder | None
 ) -> tuple[Tensor, Tensor]:
     """Leave a batch's gradients with the parameters; return its loss, and how many are right."""
-    shards, trained = phase.shards, list(model.parameters())
+    shards = phase.shards
 
     def evaluate(number: int, part: slice) -> list[Tensor]:
-        own = Batch(whole.x[part], whole.targets[part], whole.rows[part])
-        logits, loss = _forward(model, own, config, phase, number)
-        loss = loss / shards.count
-        model.zero_grad()
-        loss.backward()
-        targets = own.targets
-        labels = targets.argmax(dim=1) if targets.is_floating_point() else targets
-        right = (logits.argmax(dim=1) == labels.to(logits.device)).sum().float()
-        observed = phase.rewiring.observed() if phase.rewiring is not None else []
-        gradients = [each.grad for each in trained if each.grad is not None]
-        return [loss.detach(), right, *gradients, *observed]
+        def differentiate(x: Tensor, targets: Tensor) -> list[Tensor]:
+            return _differentiate(model, Batch(x, targets, whole.rows[part]), config, phase, number)
+
+        inputs = [whole.x[part], whole.targets[part]]
+        if recorder is None:
+            return differentiate(*inputs)
+        observing = phase.rewiring is not None and phase.rewiring.observing
+        return recorder(observing, differentiate, inputs)
 
     own = shards.own(len(whole.rows))
     loss, right, *sums = shards.total(evaluate(*each) for each in own)
-    learning = [each for each in trained if each.grad is not None]
+    learning = [each for each in model.parameters() if each.grad is not None]
     for parameter, gradient in zip(learning, sums[: len(learning)], strict=True):
         parameter.grad = gradient
     if phase.rewiring is not None:
         phase.rewiring.take(sums[len(learning) :])
     return loss, right
+
+
+def _differentiate(
+    model: Trainee, own: Batch, config: TrainConfig, phase: Phase, number: int
+) -> list[Tensor]:
+    """Return what shard ``number`` gives: its loss, its right answers, gradients, observations."""
+    logits, loss = _forward(model, own, config, phase, number)
+    loss = loss / phase.shards.count
+    model.zero_grad()
+    loss.backward()
+    targets = own.targets
+    labels = targets.argmax(dim=1) if targets.is_floating_point() else targets
+    right = (logits.argmax(dim=1) == labels).sum().float()
+    observed = phase.rewiring.observed() if phase.rewiring is not None else []
+    gradients = [each.grad for each in model.parameters() if each.grad is not None]
+    return [loss.detach(), right, *gradients, *observed]
 
 
 def _forward(
@@ -272,14 +297,12 @@ def _forward(
     if phase.member_loss is not None and isinstance(model, LutModel | UleenModel):
         parts = model.by_member(part.x, noise)
         return parts.sum(0), phase.member_loss(parts, part.targets, part.rows)
-    place = next(model.parameters()).device
-    x, targets = part.x.to(place), part.targets.to(place)
     with _mixed_precision(model, config):
-        logits = model(x, noise)
-    said = phase.teacher(x) if phase.teacher is not None else None
+        logits = model(part.x, noise)
+    said = phase.teacher(part.x) if phase.teacher is not None else None
     if phase.targets is not None:
         said = phase.targets[part.rows]
-    loss = _loss(logits, targets, said, config.distill)
+    loss = _loss(logits, part.targets, said, config.distill)
     extra = phase.penalty()
     return logits, loss if extra is None else loss + extra
 
@@ -407,10 +430,13 @@ def _parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, A
 
 @torch.no_grad()
 def _average(average: Trainee, model: Trainee, decay: float) -> None:
-    for old, new in zip(average.state_dict().values(), model.state_dict().values(), strict=True):
-        if old.is_floating_point():
-            old.lerp_(new, 1 - decay)
-        else:  # wires
+    pairs = list(zip(average.state_dict().values(), model.state_dict().values(), strict=True))
+    real = [pair for pair in pairs if pair[0].is_floating_point()]
+    torch._foreach_lerp_(  # pyright: ignore[reportPrivateImportUsage]
+        [old for old, _ in real], [new for _, new in real], 1 - decay
+    )
+    for old, new in pairs:
+        if not old.is_floating_point():  # wires
             old.copy_(new)
 
 

@@ -52,7 +52,7 @@ def rand_augment(
     magnitude
         Mean strength, 0 to 10, of a normal distribution of deviation 0.5.
     generator
-        Source of every draw.
+        Source of every draw, on the CPU.
     """
     batch = len(images)
     images = images.clone()
@@ -65,5 +65,6 @@ def rand_augment(
         for number, operation in enumerate(_OPERATIONS):
             rows = ((choice == number) & kept).nonzero()[:, 0]
             if len(rows):
-                images[rows] = operation(images[rows], strength[rows])
+                own, rows = strength[rows].to(images.device), rows.to(images.device)
+                images[rows] = operation(images[rows], own)
     return images

@@ -45,6 +45,8 @@ class Rewiring:
         self, layers: dict[str, TableLayer], features: dict[str, int], config: MappingConfig
     ) -> None:
         self.layers, self.features, self.config = layers, features, config
+        self.observing = False
+        """Whether the backward pass of the step is looked at."""
 
     def prepare(self, step: int, steps: int) -> None:
         """Say, before step ``step`` of ``steps``, whether to observe it."""
@@ -88,6 +90,7 @@ class Rewiring:
         return wires - wires % self.features[name]
 
     def _observe(self, watch: Callable[[str, Signal, Tensor, Link], None] | None) -> None:
+        self.observing = watch is not None
         for name, layer in self.layers.items():
             layer.observer = None if watch is None else partial(watch, name)
 

@@ -15,7 +15,7 @@ from lutra.nn.vision._lut_mixer import LutChannelMixer
 from lutra.nn.vision._mlp_mixer import MlpChannelMixer
 from lutra.nn.vision._nonlinear import Shiftmax
 from lutra.nn.vision._norm import LayerNorm
-from lutra.nn.vision._range import Range
+from lutra.nn.vision._range import Range, update_ranges
 from lutra.nn.vision._requantise import Requantise
 from lutra.nn.vision._tokenizer import ConvTokenizer, PatchTokenizer
 from lutra.nn.vision._values import Values, bounds, straight
@@ -139,6 +139,8 @@ class VisionTransformer(nn.Module):
         self.head = Linear(dim, classes, 8, True, activations, generator, one_scale=True)
         self.integers: Tensor
         self.register_buffer("integers", torch.zeros((), dtype=torch.bool))
+        self.register_load_state_dict_post_hook(_know_integers)
+        self._whole = False  # what `integers` says, which a GPU would have to be asked for
 
     @property
     def device(self) -> torch.device:
@@ -148,11 +150,12 @@ class VisionTransformer(nn.Module):
     @property
     def quantised(self) -> bool:
         """Whether it computes in whole numbers."""
-        return bool(self.integers)
+        return self._whole
 
     def quantise(self) -> None:
         """Compute in whole numbers from now on; ranges are those met in training so far."""
         self.integers.fill_(True)
+        self._whole = True
 
     def forward(self, raw: Tensor, noise: torch.Generator | None = None) -> Tensor:
         """Return logits (batch, classes) of raw pixels (batch, planes * height * width).
@@ -167,8 +170,10 @@ class VisionTransformer(nn.Module):
         if self.config.resize:
             pixels = _resized(pixels, self.config.resize)
         x = pixels - PIXEL_ZERO
-        pixel = torch.tensor(PIXEL, dtype=torch.float64, device=x.device)
-        values = Values(x, pixel) if self.quantised else Values(x * PIXEL)
+        if self.quantised:
+            values = Values(x, torch.tensor(PIXEL, dtype=torch.float64, device=x.device))
+        else:
+            values = Values(x * PIXEL)
         x = self._with_positions(self.tokenizer(values))
         for encoder in self.encoders:
             x = encoder(x, noise)
@@ -230,8 +235,7 @@ class VisionTransformer(nn.Module):
         for part in self.modules():
             if isinstance(part, TableFunction | LutChannelMixer):
                 part.constrain()
-            elif isinstance(part, Range):
-                part.update()
+        update_ranges([part for part in self.modules() if isinstance(part, Range)])
 
     def check_wires(self) -> None:
         """Raise ValueError where a table reads a bit that does not exist."""
@@ -281,6 +285,11 @@ class AttentionPooling(nn.Module):
         if p.scale is not None and values.scale is not None:
             scale = p.scale * values.scale
         return self.pooled(Values((p.x @ values.x).squeeze(1), scale))
+
+
+def _know_integers(model: nn.Module, _keys: object) -> None:
+    assert isinstance(model, VisionTransformer)
+    model._whole = bool(model.integers)
 
 
 def whole_positions(positions: Tensor, scale: Tensor) -> Tensor:

@@ -1,9 +1,11 @@
 """Ranges of activations, and the scales that follow from them."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-__all__ = ["Range", "Ranged"]
+__all__ = ["Range", "Ranged", "update_ranges"]
 
 _MOMENTUM = 0.95
 """Of a range's running maximum, as in I-ViT."""
@@ -15,7 +17,7 @@ class Range(nn.Module):
     """The greatest magnitude that an activation has, averaged over the training steps.
 
     A step looks at the range of the steps before it, so that it does not matter in which parts,
-    or on how many processes, its batch is evaluated; `update` then takes in what the step met.
+    or on how many processes, its batch is evaluated; `update_ranges` then takes in what it met.
 
     Parameters
     ----------
@@ -39,23 +41,26 @@ class Range(nn.Module):
             least, most = real.detach().aminmax()
             torch.maximum(self.met, torch.maximum(-least, most).float(), out=self.met)
 
-    @torch.no_grad()
-    def update(self) -> None:
-        """Take in what was met since the last update."""
-        if not self.met:
-            return
-        if self.stream:
-            self.peak.copy_(torch.maximum(self.peak * _FALL, self.met))
-        elif self.peak:
-            self.peak.lerp_(self.met, 1 - _MOMENTUM)
-        else:
-            self.peak.copy_(self.met)
-        self.met.zero_()
-
     def scale(self, bits: int) -> Tensor:
         """Return the real value of code 1 where the range takes so many bits; float64."""
         top = (1 << (bits - 1)) - 1
         return self.peak.double().clamp_min(1e-6) / max(1, top)
+
+
+@torch.no_grad()
+def update_ranges(ranges: Sequence[Range]) -> None:
+    """Let ranges take in what each met since the last update: a few operations for all of them."""
+    peak = torch.stack([part.peak for part in ranges])
+    met = torch.stack([part.met for part in ranges])
+    mean = torch.where(peak > 0, peak, met).lerp(met, 1 - _MOMENTUM)
+    known = torch.stack([
+        torch.maximum(old * _FALL, new) if part.stream else slow
+        for part, old, new, slow in zip(ranges, peak, met, mean, strict=True)
+    ])  # fmt: skip
+    known = torch.where(met > 0, known, peak)
+    for part, value in zip(ranges, known, strict=True):
+        part.peak.copy_(value)
+        part.met.zero_()
 
 
 class Ranged(nn.Module):
