@@ -142,7 +142,7 @@ class TrainConfig(Section):
     """Share of every target that is spread over all classes."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of products in a vision transformer's training in floating point; the rest is float32."""
-    table_rate: Positive = 10.0
+    table_rate: Positive = 100.0
     """Learning rate of a vision transformer's tables by that of its other parameters."""
     shards: Annotated[int, Field(ge=1, le=1024)] = 1
     """Equal parts that a vision transformer's batches are evaluated in: a power of two. As many

@@ -18,8 +18,6 @@ from lutra.vit import STREAM_BITS, LutMixer
 
 __all__ = ["LutChannelMixer"]
 
-_SPREAD = 0.5
-"""Initial standard deviation of what the mixer adds."""
 _COARSER = 3
 """Powers of two below the one that just holds a channel's greatest value, to choose from."""
 
@@ -44,7 +42,7 @@ class LutChannelMixer(nn.Module):
     name
         Of the layers, for reports and RTL.
     generator
-        Source of wiring, tables and E.
+        Source of wiring and tables.
     """
 
     def __init__(
@@ -74,9 +72,8 @@ class LutChannelMixer(nn.Module):
                 TableLayer(wires, 1, function, quantiser, f"{name}_luts{number}", norm=False)
             )
             features = tables
-        embedding = torch.empty(features, dim)
-        embedding.normal_(std=2 * _SPREAD / features**0.5, generator=generator)
-        self.embedding = nn.Parameter(embedding)
+        # Nothing at first: what tables say by chance would have to be unlearned again.
+        self.embedding = nn.Parameter(torch.zeros(features, dim))
         self.wide = features > 255
 
     def forward(self, values: Values, residual: Values, kept: Tensor | None) -> Values:
