@@ -11,6 +11,7 @@ map. `ratio` is what the recipe's shape leaves unexplained by what two layers of
 
 import math
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -82,13 +83,15 @@ def _observed() -> list[Pairs]:
     model = restore_float(run.recipe, config, run.data, run.seed, run.folder)
     heard: list[list[Pairs]] = [[] for _ in model.encoders]
 
-    def listen(number: int, given: tuple[Values, Values, None], result: Values) -> None:
-        values, residual, _ = given
-        heard[number].append((values.x, result.x - residual.x))
+    def listener(number: int) -> Callable[[nn.Module, Any, Any], None]:
+        def listen(_mixer: nn.Module, given: Any, result: Any) -> None:
+            heard[number].append((given[0].x, result.x - given[1].x))
+
+        return listen
 
     mixers = [part for part in model.modules() if isinstance(part, MlpChannelMixer)]
     for number, mixer in enumerate(mixers):
-        mixer.register_forward_hook(lambda _, x, y, number=number: listen(number, x, y))
+        mixer.register_forward_hook(listener(number))
     model.codes(torch.from_numpy(run.data.train.x[:IMAGES]))
     joined = [[torch.cat(side).flatten(0, 1) for side in zip(*h, strict=True)] for h in heard]
     return [(x, y - y.mean(0)) for x, y in joined]
