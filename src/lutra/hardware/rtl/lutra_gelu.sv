@@ -1,5 +1,5 @@
 // ShiftGELU of I-ViT, requantised, over LANES rows side by side: once COUNT columns of a row are
-// written, GROUP lanes of them are worked on per clock, COUNT * LANES / GROUP clocks and 46 more.
+// written, GROUP lanes of them are worked on per clock, COUNT * LANES / GROUP clocks and 47 more.
 // Two slots: one fills while the other is worked on. `ready` of a slot holds from then until `clear`.
 module lutra_gelu #(
     parameter int LANES = 16,
@@ -28,8 +28,8 @@ module lutra_gelu #(
 );
     localparam int GROUPS = LANES / GROUP;
     localparam int LOG = GROUPS > 1 ? $clog2(GROUPS) : 1;
-    // read, choose, 2 of exponentials, sum, 31 of the quotient, 2 of the product, sigmoid, 4 to requantise
-    localparam int EXPONENTIAL = 2, SUM = 4, QUOTIENT = 5, PRODUCT = 36, SIGMOID = 38, SCALE = 39, WRITE = 43;
+    // read, choose, subtract, 2 of exponentials, sum, 31 of the quotient, 2 of the product, sigmoid, 4 to requantise
+    localparam int CHOSEN = 2, SUM = 5, PRODUCT = 37, SIGMOID = 39, SCALE = 40, WRITE = 44;
 
     // The greatest code of every row so far, at least 0.
     logic [LANES*7-1:0] most[2];
@@ -42,11 +42,13 @@ module lutra_gelu #(
                 if (first || (!codes[i*8+7] && codes[i*8+:7] > most[write_slot][i*7+:7]))
                     most[write_slot][i*7+:7] <= codes[i*8+7] ? 7'd0 : codes[i*8+:7];
 
-    logic running, slot;
+    logic running, busy, slot;  // busy: until all of a slot is written
     logic [ADDRESS-1:0] at, channel, channel_later, made_at;
     logic [LOG-1:0] group, group1, made_group;
     logic [WRITE-1:0] live;
     logic [LANES*8-1:0] word;
+    logic [GROUP*8-1:0] chosen;
+    logic [GROUP*7-1:0] tops;
     logic [GROUP*8-1:0] made;
     logic [M_BITS-1:0] multiplier;
     wire final_group = group == LOG'(GROUPS - 1);
@@ -68,22 +70,26 @@ module lutra_gelu #(
     always_ff @(posedge clk) begin
         live <= {live[WRITE-2:0], running};
         group1 <= group;
+        chosen <= word[group1*(GROUP*8)+:GROUP*8];
+        tops <= most[slot][group1*(GROUP*7)+:GROUP*7];
         if (write && final_write) waiting[write_slot] <= 1;
         if (clear) ready[clear_slot] <= 0;
         if (running) begin
             group <= final_group ? '0 : group + 1;
             if (final_group) {at, channel} <= {at + ADDRESS'(1), channel + ADDRESS'(1)};
             if (final_group && final_word) running <= 0;
-        end else if (live[WRITE-1] && !live[WRITE-2]) ready[slot] <= 1;
-        else if (live == 0 && |waiting) begin  // the other slot is not full before this one is done
-            running <= 1;
+        end else if (live[WRITE-1] && !live[WRITE-2]) begin
+            ready[slot] <= 1;
+            busy <= 0;
+        end else if (!busy && |waiting) begin  // the other slot is not full before this one is done
+            {running, busy} <= '1;
             slot <= waiting[1];
             waiting[waiting[1]] <= 0;
             at <= waiting[1] ? ADDRESS'(COUNT) : ADDRESS'(0);
             {channel, group} <= '0;
         end
         if (rst) begin
-            running <= 0;
+            {running, busy} <= '0;
             waiting <= 0;
             ready <= 0;
             live <= '0;
@@ -91,9 +97,8 @@ module lutra_gelu #(
     end
 
     for (genvar i = 0; i < GROUP; i++) begin : g_lane
-        logic [7:0] q, q_late;
+        logic [7:0] q, q_late, below;
         logic [6:0] top;
-        logic [7:0] below;
         logic [E_BITS-1:0] e, e_top, e_late;
         logic [E_BITS:0] sum;
         logic [30:0] quotient;
@@ -108,13 +113,11 @@ module lutra_gelu #(
         );
         lutra_quotient #(.D_BITS(E_BITS + 1)) divide (.clk, .divisor(sum), .quotient);
         lutra_delay #(.BITS(E_BITS), .CLOCKS(PRODUCT - SUM)) wait_e (.clk, .in(e), .out(e_late));
-        lutra_delay #(.BITS(8), .CLOCKS(SIGMOID - EXPONENTIAL)) wait_q (.clk, .in(q), .out(q_late));
-        wire [6:0] top_now = most[slot][(group1*GROUP+i)*7+:7];
-        wire [7:0] q_now = word[(group1*GROUP+i)*8+:8];
+        lutra_delay #(.BITS(8), .CLOCKS(SIGMOID - CHOSEN)) wait_q (.clk, .in(q), .out(q_late));
+        assign q = chosen[i*8+:8];
         always_ff @(posedge clk) begin
-            q <= q_now;
-            top <= top_now;
-            below <= {1'b0, top_now} - q_now;
+            top <= tops[i*7+:7];
+            below <= {1'b0, tops[i*7+:7]} - q;
             sum <= (E_BITS + 1)'(e) + (E_BITS + 1)'(e_top);
             high <= e_late * quotient[30:15];
             low <= (E_BITS + 16)'(e_late * quotient[14:0]);

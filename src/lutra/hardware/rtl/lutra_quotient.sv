@@ -11,10 +11,11 @@ module lutra_quotient #(
         logic [i:0] found;
         // Every bit of the dividend is 1.
         wire [D_BITS:0] dividend = {rest, 1'b1};
-        wire fits = dividend >= {1'b0, by};
+        wire [D_BITS+1:0] less = {1'b0, dividend} - {2'b0, by};
+        wire fits = !less[D_BITS+1];
         always_ff @(posedge clk) begin
             by_next <= by;
-            rest_next <= D_BITS'(fits ? dividend - {1'b0, by} : dividend);
+            rest_next <= fits ? less[D_BITS-1:0] : dividend[D_BITS-1:0];
         end
         if (i == 0) begin : g_first
             assign by = divisor;
