@@ -1,7 +1,7 @@
 // Columns of an array's sums, requantised: add a bias, multiply, shift, saturate to the bits of
 // their kind; and add them to the stream. Constants are one pair {bias, multiplier} per column, or
-// for one kind of tile a pair for each row. Eight clocks: one to take over, one for the constants,
-// one for the bias, four to requantise, one to saturate or add.
+// for one kind of tile a pair for each row. Nine clocks: one to take over, one for the constants,
+// one for the bias, four to requantise, one to saturate, one to add.
 module lutra_columns #(
     parameter int SIDE = 16,
     parameter int ADDRESS = 16,
@@ -38,7 +38,7 @@ module lutra_columns #(
     output logic written,  // the last column of a tile
     output logic finish  // of an image, or whatever is asked to end
 );
-    localparam int LATENCY = 8;
+    localparam int LATENCY = 9;
     localparam int PAIR = BIAS_BITS + M_BITS;
     localparam int Q_BITS = (SUM_BITS > BIAS_BITS ? SUM_BITS : BIAS_BITS) + 1;
 
@@ -46,7 +46,7 @@ module lutra_columns #(
     logic [ADDRESS-1:0] column_at, row_at;
     assign {write, finish, written, write_slot, write_kind, write_at} = later[LATENCY-1];
     assign stream_at = later[LATENCY-3][ADDRESS-1:0];
-    wire [2:0] kind_now = later[LATENCY-2][ADDRESS+:3];
+    wire [2:0] kind_now = later[LATENCY-3][ADDRESS+:3];
     always_ff @(posedge clk) begin
         later <= {later[LATENCY-2:0], {used, closes && ends, closes, slot, kind, at}};
         if (rst) for (int i = 0; i < LATENCY; i++) later[i][6+ADDRESS-:3] <= '0;
@@ -87,13 +87,13 @@ module lutra_columns #(
             end
         end
         assign {bias, chosen} = by_row ? row[i*PAIR+:PAIR] : column;
-        assign code = of_kind[kind_now*16+:16];
         assign total = 17'($signed(stream[i*16+:16])) + 17'(code);
         always_ff @(posedge clk) begin
             sum1 <= sums[i*SUM_BITS+:SUM_BITS];
             sum <= sum1;
             biased <= Q_BITS'(sum) + Q_BITS'(bias);
             multiplier <= chosen;
+            code <= of_kind[kind_now*16+:16];
             codes[i*8+:8] <= 8'(code);
             added[i*16+:16] <= total[16] == total[15] ? total[15:0] : {total[16], {15{!total[16]}}};
         end
