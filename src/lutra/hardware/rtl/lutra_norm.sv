@@ -40,9 +40,10 @@ module lutra_norm #(
     logic [B_BITS-1:0] banks[4];
     logic [1:0] to, from;
     logic [C_BITS-1:0] entering, leaving;
+    logic entering_last, leaving_last;  // known beforehand
     logic pending;
     wire take = in_valid && in_ready;
-    assign in_ready = !(pending && entering == LAST);
+    assign in_ready = !(pending && entering_last);
 
     // sums of the token that enters, then of the one that waits
     logic signed [15:0] x1, x2;
@@ -59,7 +60,7 @@ module lutra_norm #(
         end
         x1 <= in_data[15:0];
         first1 <= entering == 0;
-        last1 <= entering == LAST;
+        last1 <= entering_last;
         {x2, first2, last2} <= {x1, first1, last1};
         square <= x1 * x1;
         if (valid2) begin
@@ -69,11 +70,15 @@ module lutra_norm #(
         if (added) {sum_waiting, squares_waiting} <= {sum, squares};
         if (rst) begin
             {to, entering, pending, valid1, valid2, added, waiting} <= 0;
+            entering_last <= CHANNELS == 1;
         end else begin
             {valid1, valid2, added} <= {take, valid1, valid2 && last2};
-            if (take) entering <= entering == LAST ? 0 : entering + 1;
-            if (take && entering == LAST) to <= to + 1;
-            pending <= (take && entering == LAST) || (pending && !finish);
+            if (take) begin
+                entering <= entering_last ? 0 : entering + 1;
+                entering_last <= CHANNELS == 1 || entering == LAST - 1;
+            end
+            if (take && entering_last) to <= to + 1;
+            pending <= (take && entering_last) || (pending && !finish);
             waiting <= added || (waiting && !finish);
         end
     end
@@ -84,7 +89,7 @@ module lutra_norm #(
     logic leave;  // whether a token leaves
     logic [DEPTH:1] valid;
     wire en = !out_valid || out_ready;
-    wire over = en && leaving == LAST;
+    wire over = en && leaving_last;
     wire next = !leave || over;
 
     lutra_norm_finish #(
@@ -108,10 +113,14 @@ module lutra_norm #(
         end
         if (rst) begin
             {from, leaving, leave, valid} <= 0;
+            leaving_last <= CHANNELS == 1;
         end else begin
             leave <= next ? finished : leave;
             if (en) valid <= {valid[DEPTH-1:1], leave};
-            if (leave && en) leaving <= leaving == LAST ? 0 : leaving + 1;
+            if (leave && en) begin
+                leaving <= leaving_last ? 0 : leaving + 1;
+                leaving_last <= CHANNELS == 1 || leaving == LAST - 1;
+            end
             if (leave && over) from <= from + 1;
         end
     end
