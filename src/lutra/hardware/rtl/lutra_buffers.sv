@@ -44,28 +44,23 @@ module lutra_buffers #(
 
     logic [COUNT-1:0] complete, held;
     logic [OUT_COUNT-1:0] claimed, ready;
-    logic [WIDE-1:0] fill_unit, fill_base, read_before, stream_unit;
-    logic [OUT_WIDE-1:0] sum_unit, leave_unit, leave_base;
-    logic [ADDRESS-1:0] fill_channel, fill_token, leave_channel, leave_token;
-    logic [LOG-1:0] fill_lane, leave_lane;
-    // whether counters are at their ends, known beforehand
-    logic fill_channel_ends, fill_token_ends, fill_lane_ends;
-    logic leave_channel_ends, leave_token_ends, leave_lane_ends;
 
     // --- filling
-    assign in_ready = held != COUNT'(UNITS);
-    assign unit = complete != 0;
+    logic [WIDE-1:0] fill_at;
+    logic [LOG-1:0] fill_lane;
+    logic fill_tile, fill_image;
     wire fill = in_valid && in_ready;
-    wire fill_row = fill && fill_channel_ends;
-    wire fill_image = fill_row && fill_token_ends;
-    wire fill_tile = fill_image || (fill_row && fill_lane_ends);
-    wire filled = TILES == 1 ? fill_tile : fill_image;
+    wire filled = fill && (TILES == 1 ? fill_tile : fill_image);
     wire [SIDE-1:0] fill_lanes = SIDE'(fill) << fill_lane;
-    wire [WIDE-1:0] fill_at = fill_base + WIDE'(fill_channel);
-    wire [WIDE-1:0] fill_next = fill_unit == WIDE'((UNITS - 1) * WORDS) ? '0 : fill_unit + WIDE'(WORDS);
+    wire [COUNT-1:0] next_held = held + COUNT'(filled) - COUNT'(finish);
+    assign unit = complete != 0;
+    lutra_walk #(.SIDE(SIDE), .TOKENS(TOKENS), .DIM(DIM), .TILES(UNITS * TILES)) filling (
+        .clk, .rst, .step(fill), .at(fill_at), .lane(fill_lane), .tile(fill_tile), .image(fill_image)
+    );
 
-    // --- the array
-    wire [WIDE-1:0] read_next = read_before == WIDE'((UNITS - 1) * WORDS) ? '0 : read_before + WIDE'(WORDS);
+    // --- the array; the unit after the one that is read is known beforehand
+    logic [WIDE-1:0] read_before, read_next, stream_unit;
+    logic [OUT_WIDE-1:0] sum_unit;
     wire [WIDE-1:0] read_unit = begins ? read_next : read_before;
     lutra_memory #(.WORDS(UNITS * WORDS), .LANES(SIDE), .BITS(8), .ADDRESS(WIDE)) normals (
         .clk, .write(fill_lanes), .write_at(fill_at), .in({SIDE{in_data[7:0]}}),
@@ -77,57 +72,36 @@ module lutra_buffers #(
     );
 
     // --- leaving: a clock to read, one to choose
-    logic leaving;
-    logic [LOG-1:0] leaving_lane;
+    logic [OUT_WIDE-1:0] leave_at;
+    logic [LOG-1:0] leave_lane, leaving_lane;
+    logic leave_tile, leave_image, leaving;
     logic [SIDE*16-1:0] leaving_word;
-    assign room = claimed != OUT_COUNT'(OUT_UNITS);
     wire advance = !out_valid || out_ready;
     wire leave = ready != 0 && advance;
-    wire leave_row = leave && leave_channel_ends;
-    wire leave_image = leave_row && leave_token_ends;
-    wire leave_tile = leave_image || (leave_row && leave_lane_ends);
-    wire left = TILES == 1 ? leave_tile : leave_image;
-    wire [OUT_WIDE-1:0] leave_next = leave_unit == OUT_WIDE'((OUT_UNITS - 1) * WORDS) ? '0
-        : leave_unit + OUT_WIDE'(WORDS);
+    wire left = leave && (TILES == 1 ? leave_tile : leave_image);
+    assign room = claimed != OUT_COUNT'(OUT_UNITS);
+    lutra_walk #(.SIDE(SIDE), .TOKENS(TOKENS), .DIM(DIM), .TILES(OUT_UNITS * TILES)) walk_out (
+        .clk, .rst, .step(leave), .at(leave_at), .lane(leave_lane), .tile(leave_tile), .image(leave_image)
+    );
     lutra_memory #(.WORDS(OUT_UNITS * WORDS), .LANES(SIDE), .BITS(16), .ADDRESS(OUT_WIDE)) sums (
         .clk, .write({SIDE{sum}}), .write_at(sum_unit + OUT_WIDE'(sum_at)), .in(sum_word),
-        .read(advance), .read_at(leave_base + OUT_WIDE'(leave_channel)), .out(leaving_word)
+        .read(advance), .read_at(leave_at), .out(leaving_word)
     );
 
     always_ff @(posedge clk) begin
         complete <= complete + COUNT'(filled) - COUNT'(begins);
-        held <= held + COUNT'(filled) - COUNT'(finish);
+        held <= next_held;
+        in_ready <= next_held != COUNT'(UNITS);
         claimed <= claimed + OUT_COUNT'(claims) - OUT_COUNT'(left);
         ready <= ready + OUT_COUNT'(finish) - OUT_COUNT'(left);
-        if (fill) begin
-            fill_channel <= fill_channel_ends ? '0 : fill_channel + 1;
-            fill_channel_ends <= DIM == 1 || fill_channel == ADDRESS'(DIM - 2);
+        if (begins) begin
+            read_before <= read_next;
+            read_next <= read_next == WIDE'((UNITS - 1) * WORDS) ? '0 : read_next + WIDE'(WORDS);
         end
-        if (fill_row) begin
-            fill_token <= fill_token_ends ? '0 : fill_token + 1;
-            fill_token_ends <= TOKENS == 1 || fill_token == ADDRESS'(TOKENS - 2);
-            fill_lane <= fill_tile ? '0 : fill_lane + 1;
-            fill_lane_ends <= !fill_tile && fill_lane == LOG'(SIDE - 2);
-        end
-        if (filled) {fill_unit, fill_base} <= {2{fill_next}};
-        else if (fill_tile) fill_base <= fill_base + WIDE'(DIM);
-        read_before <= read_unit;
         if (finish) begin
             stream_unit <= stream_unit == WIDE'((UNITS - 1) * WORDS) ? '0 : stream_unit + WIDE'(WORDS);
             sum_unit <= sum_unit == OUT_WIDE'((OUT_UNITS - 1) * WORDS) ? '0 : sum_unit + OUT_WIDE'(WORDS);
         end
-        if (leave) begin
-            leave_channel <= leave_channel_ends ? '0 : leave_channel + 1;
-            leave_channel_ends <= DIM == 1 || leave_channel == ADDRESS'(DIM - 2);
-        end
-        if (leave_row) begin
-            leave_token <= leave_token_ends ? '0 : leave_token + 1;
-            leave_token_ends <= TOKENS == 1 || leave_token == ADDRESS'(TOKENS - 2);
-            leave_lane <= leave_tile ? '0 : leave_lane + 1;
-            leave_lane_ends <= !leave_tile && leave_lane == LOG'(SIDE - 2);
-        end
-        if (left) {leave_unit, leave_base} <= {2{leave_next}};
-        else if (leave_tile) leave_base <= leave_base + OUT_WIDE'(DIM);
         if (advance) begin
             {leaving, leaving_lane} <= {leave, leave_lane};
             out_valid <= leaving;
@@ -135,12 +109,8 @@ module lutra_buffers #(
         end
         if (rst) begin
             {complete, held, claimed, ready, leaving, out_valid} <= '0;
-            {fill_channel, fill_token, fill_lane, fill_unit, fill_base, stream_unit} <= '0;
-            {leave_channel, leave_token, leave_lane, leave_unit, leave_base, sum_unit} <= '0;
-            {fill_channel_ends, leave_channel_ends} <= {2{DIM == 1}};
-            {fill_token_ends, leave_token_ends} <= {2{TOKENS == 1}};
-            {fill_lane_ends, leave_lane_ends} <= '0;
-            read_before <= WIDE'((UNITS - 1) * WORDS);
+            {read_next, stream_unit, sum_unit} <= '0;
+            in_ready <= 1;
         end
     end
 endmodule
