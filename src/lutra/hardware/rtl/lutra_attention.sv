@@ -95,24 +95,26 @@ module lutra_attention #(
         .read_slot(slot), .read_at(a_at), .exponentials(e_word), .quotients
     );
 
-    // Operands: a clock to read, one to multiply or choose, one to widen.
+    // Operands: a clock to read, one to multiply probabilities, in which the others wait, as they come out
+    // of many block RAMs, and one to choose.
     localparam int P_BITS = E_BITS + F_BITS;
-    logic [1:0] a_from1, b_from1, a_from2;
+    logic [1:0] a_from1, b_from1, a_from2, b_from2;
     logic [2:0] marks;
-    logic [SIDE*8-1:0] a2, b2, b3;
+    logic [SIDE*8-1:0] x2, q2, k2, v2, w2, a2, b3;
     logic [SIDE*P_BITS-1:0] p2;
     logic [SIDE*16-1:0] a3;
     lutra_flag #(.CLOCKS(3)) entering (.clk, .rst, .in(valid), .out(marks[2]));
     lutra_delay #(.BITS(2), .CLOCKS(3)) marking (.clk, .in({first, last}), .out(marks[1:0]));
+    assign a2 = a_from2 == A_X ? x2 : a_from2 == A_Q ? q2 : w2;
     always_ff @(posedge clk) begin
         {a_from1, b_from1} <= {a_from, b_from};
-        a_from2 <= a_from1;
-        a2 <= a_from1 == A_X ? x_word : a_from1 == A_Q ? q_word : w_word;
-        b2 <= b_from1 == B_W ? w_word : b_from1 == B_X ? x_word : b_from1 == B_K ? k_word : v_word;
-        b3 <= b2;
+        {a_from2, b_from2} <= {a_from1, b_from1};
+        {x2, q2, k2, v2, w2} <= {x_word, q_word, k_word, v_word, w_word};
+        b3 <= b_from2 == B_W ? w2 : b_from2 == B_X ? x2 : b_from2 == B_K ? k2 : v2;
         for (int i = 0; i < SIDE; i++) begin
             p2[i*P_BITS+:P_BITS] <= e_word[i*E_BITS+:E_BITS] * quotients[i*F_BITS+:F_BITS];
-            a3[i*16+:16] <= a_from2 == A_E ? 16'(p2[i*P_BITS+:P_BITS] >> 16) : 16'($signed(a2[i*8+:8]));
+            if (a_from2 == A_E) a3[i*16+:16] <= 16'(p2[i*P_BITS+:P_BITS] >> 16);
+            else a3[i*16+:16] <= 16'($signed(a2[i*8+:8]));
         end
     end
 
