@@ -1,16 +1,12 @@
 """Constants of blocks with an array, as their memories hold them."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from lutra.hardware._block import Memory
-from lutra.hardware._rescale import common_shift
 from lutra.hardware._widths import Integers
-from lutra.vit import parts
 
-__all__ = ["constant_pairs", "one_shift", "padded", "weight_words"]
+__all__ = ["constant_pairs", "padded", "weight_words"]
 
 
 def weight_words(weight: NDArray[np.int64], tiles: int, side: int) -> NDArray[np.int64]:
@@ -21,21 +17,6 @@ def weight_words(weight: NDArray[np.int64], tiles: int, side: int) -> NDArray[np
 
 def padded(x: Integers, columns: int) -> Integers:
     return np.pad(x, ((0, 0), (0, columns - x.shape[1])))
-
-
-def one_shift(
-    rescales: Sequence[tuple[parts.Rescale, int]],
-) -> tuple[list[NDArray[np.object_]], int]:
-    """Return the multipliers of several rescalings, so many each, for one shift of all.
-
-    A single bit is the sign of the sum, so that the sum itself is what matters.
-    """
-    found = [common_shift(rescale, count) for rescale, count in rescales]
-    shift = max(shift for _, shift, _ in found)
-    return [
-        np.full(count, 1 << shift, object) if rescale.bits == 1 else m << (shift - own)
-        for (m, own, _), (rescale, count) in zip(found, rescales, strict=True)
-    ], shift
 
 
 def constant_pairs(pairs: Integers, multiplier_bits: int, bias_bits: int) -> Memory:

@@ -4,9 +4,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lutra.hardware._array import constant_pairs, one_shift, padded, weight_words
+from lutra.hardware._array import constant_pairs, padded, weight_words
 from lutra.hardware._block import Block, Memory
 from lutra.hardware._program import Tile, address_bits, program
+from lutra.hardware._rescale import one_shift
 from lutra.hardware._widths import CODE_BITS, signed_bits, sum_bits, unsigned_bits
 from lutra.vit import SHIFTMAX_BITS, SOFTMAX_BITS, exponential_bits, parts
 

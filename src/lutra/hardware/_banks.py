@@ -3,15 +3,12 @@
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lutra.errors import OutputError
 from lutra.hardware._block import Memory
-from lutra.hardware._rescale import common_shift
 from lutra.hardware._widths import Integers, index_bits
-from lutra.vit import parts
 
-__all__ = ["banked", "common_rescales", "same"]
+__all__ = ["banked", "same"]
 
 
 def same(block: str, what: str, of_banks: Iterable[int]) -> int:
@@ -36,12 +33,3 @@ def banked(banks: Sequence[Integers], width: int) -> Memory:
     for bank, own in enumerate(banks):
         values[bank, :words] = own
     return Memory(values.reshape(-1, lanes), width)
-
-
-def common_rescales(
-    rescales: Sequence[parts.Rescale], channels: int
-) -> tuple[list[NDArray[np.object_]], int]:
-    """Return the multipliers of every bank, and the shift that all have, see `common_shift`."""
-    found = [common_shift(rescale, channels) for rescale in rescales]
-    shift = max(own for _, own, _ in found)
-    return [multipliers << (shift - own) for multipliers, own, _ in found], shift

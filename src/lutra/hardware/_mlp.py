@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from lutra.hardware._array import constant_pairs, one_shift, weight_words
+from lutra.hardware._array import constant_pairs, weight_words
 from lutra.hardware._block import Block, Memory
 from lutra.hardware._program import Tile, address_bits, program
-from lutra.hardware._rescale import common_shift
+from lutra.hardware._rescale import common_shift, one_shift
 from lutra.hardware._widths import signed_bits, sum_bits, unsigned_bits
 from lutra.vit import GELU_BITS, exponential_bits, parts
 

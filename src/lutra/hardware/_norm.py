@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from lutra.hardware._banks import banked, common_rescales, same
+from lutra.hardware._banks import banked, same
 from lutra.hardware._block import Block
+from lutra.hardware._rescale import one_shift
 from lutra.hardware._widths import index_bits, signed_bits, unsigned_bits
 from lutra.vit import STREAM_BITS, parts
 
@@ -66,7 +67,7 @@ def norm_block(
     }
     memories = {"MULTIPLIERS": banked(multipliers, m_bits), "OFFSETS": banked(offsets, o_bits)}
     if again is not None:
-        found, shift = common_rescales(again, channels)
+        found, shift = one_shift([(rescale, channels) for rescale in again])
         width = unsigned_bits(*found)
         parameters |= {
             "AGAIN_M_BITS": width,
