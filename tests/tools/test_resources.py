@@ -1,11 +1,13 @@
 """What small designs take: memories, multipliers, many instances of one module; deepest paths."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from lutra.errors import ToolError
-from lutra.tools import synthesise_blocks, synthesise_paths
+from lutra.tools import synthesise_blocks
+from lutra.tools._netlist import deepest_path, flatten
 
 PRODUCT = """
 module product (input logic clk, input logic signed [15:0] a, b, output logic signed [31:0] p);
@@ -48,10 +50,39 @@ def test_what_is_kept_counts_as_often_as_it_is_there(files: list[Path], tmp_path
 
 
 def test_the_deepest_path_is_named(files: list[Path], tmp_path: Path) -> None:
-    path = synthesise_paths(tmp_path, files, ["top"])["top"]
+    path = synthesise_blocks(tmp_path, files, ["top"])["top"].deepest
     # 16 bits of parity take two LUTs and a third of inputs that are left, or three
     assert 2 <= path.depth <= 3
     assert path.start == "held" and path.end == "any_"
+
+
+def test_paths_pass_through_what_is_kept() -> None:
+    def cell(kind: str, **pins: int) -> dict[str, Any]:
+        directions = {pin: "output" if pin in "OQ" else "input" for pin in pins}
+        connections = {pin: [bit] for pin, bit in pins.items()}
+        return {"type": kind, "port_directions": directions, "connections": connections}
+
+    ports = {
+        "Q": {"direction": "output", "bits": [2]},  # a LUT behind the input
+        "O": {"direction": "output", "bits": [3]},  # the input itself
+        "I": {"direction": "input", "bits": [3]},
+    }
+    inner = {"ports": ports, "netnames": {}, "cells": {"lut": cell("LUT1", I=3, O=2)}}
+    cells = {
+        "from": cell("FDRE", Q=5),
+        "first": cell("inner", I=5, Q=6, O=7),
+        "second": cell("inner", I=7, Q=8),
+        "third": cell("inner", I=8, Q=9),
+        "to": cell("FDRE", D=9, Q=10),
+    }
+    nets = {"start": {"bits": [5]}, "end": {"bits": [10]}}
+    modules = {"top": {"netnames": nets, "cells": cells}, "inner": inner}
+    flat = flatten(modules, "top", {"LUT1", "FDRE"})
+    path = deepest_path(flat, "top")
+    assert (path.depth, path.start, path.end) == (2, "start", "end")
+    assert sum(each["type"] == "LUT1" for each in flat.cells) == 3
+    with pytest.raises(ToolError, match="netnames"):
+        flatten({"top": {"cells": {}}}, "top", set())
 
 
 def test_what_is_missing_is_an_error(files: list[Path], tmp_path: Path) -> None:

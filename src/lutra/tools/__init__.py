@@ -15,7 +15,7 @@ from lutra.tools._run import Completed, run
 from lutra.tools.abc import run_abc
 from lutra.tools.mapping import MappedRows, Objective, map_luts, map_rows
 from lutra.tools.netlist import read_netlist
-from lutra.tools.resources import Resources, synthesise_blocks, synthesise_paths
+from lutra.tools.resources import Resources, synthesise_blocks
 from lutra.tools.slang import Parsed, parse
 from lutra.tools.stream import Streamed, StreamSimulator, build_stream
 from lutra.tools.timing import Timing, estimate_timing
@@ -63,5 +63,4 @@ __all__ = [
     "synthesise",
     "synthesise_blocks",
     "synthesise_parts",
-    "synthesise_paths",
 ]

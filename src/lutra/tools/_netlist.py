@@ -9,7 +9,16 @@ from typing import Any
 
 from lutra.errors import ToolError
 
-__all__ = ["FREE", "REGISTERS", "Cells", "Deepest", "count_cells", "deepest_path"]
+__all__ = [
+    "FREE",
+    "REGISTERS",
+    "Cells",
+    "Deepest",
+    "Flat",
+    "count_cells",
+    "deepest_path",
+    "flatten",
+]
 
 _LUT = re.compile(r"LUT([1-6]|6_2)")
 REGISTERS = {"FDRE", "FDSE", "FDCE", "FDPE"}
@@ -62,9 +71,7 @@ def count_cells(module: Mapping[str, Any], name: str) -> Cells:
         luts = [kinds[f"LUT{size}"] for size in range(1, 7)]
         depth = max(_Graph(cells, REGISTERS).depth, default=0)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ToolError(
-            f"netlist of {name}: {error} is missing; is this Yosys supported?"
-        ) from error
+        raise _odd(name, error) from error
     known = REGISTERS | _CARRIES | _MUXES | FREE | {"INV"}
     odd = sorted(kind for kind in kinds if kind not in known and not _LUT.fullmatch(kind))
     if odd:
@@ -89,8 +96,75 @@ class Deepest:
     """Net that the last one makes."""
 
 
-def deepest_path(module: Mapping[str, Any], name: str) -> Deepest:
-    """Return the deepest path of a flat module; block RAMs and DSP slices count as registers.
+@dataclass(frozen=True)
+class Flat:
+    """A module with all that is below it."""
+
+    cells: list[Mapping[str, Any]]
+    """Primitives; their nets are numbers of the whole."""
+    nets: dict[int, str]
+    """Number -> hierarchical name, where it has one."""
+
+
+def flatten(modules: Mapping[str, Any], top: str, primitives: Set[str]) -> Flat:
+    """Return the primitives of a module and of all instances below it, joined.
+
+    Parameters
+    ----------
+    modules
+        As ``write_json`` of Yosys writes them.
+    top
+        Which of them.
+    primitives
+        Kinds of cells that are not looked into; so are those that no module describes.
+
+    Raises
+    ------
+    ToolError
+        The netlist cannot be understood.
+    """
+    flat, numbers = Flat([], {}), count()
+
+    def walk(name: str, prefix: str, given: dict[int, Any]) -> None:
+        def of(bit: Any) -> Any:
+            if isinstance(bit, int) and bit not in given:
+                given[bit] = next(numbers)
+            return given[bit] if isinstance(bit, int) else bit
+
+        for net, found in modules[name]["netnames"].items():
+            if not found.get("hide_name"):
+                for bit in map(of, found["bits"]):
+                    flat.nets.setdefault(bit, prefix + net)
+        for label, cell in modules[name]["cells"].items():
+            pins = {port: [of(bit) for bit in bits] for port, bits in cell["connections"].items()}
+            kind = cell["type"]
+            if kind in primitives or kind not in modules:
+                flat.cells.append({**cell, "connections": pins})
+                continue
+            inner: dict[int, Any] = {}
+            ports = modules[kind]["ports"].items()
+            for port, found in sorted(ports, key=lambda each: each[1]["direction"]):  # inputs first
+                for bit, outer in zip(found["bits"], pins.get(port, ()), strict=False):
+                    if isinstance(bit, int) and bit not in inner:
+                        inner[bit] = outer
+                    elif found["direction"] == "output":  # that is an input, too
+                        flat.cells.append(_wire(inner.get(bit, bit), outer))
+            walk(kind, f"{prefix}{label}.", inner)
+
+    try:
+        walk(top, "", {})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise _odd(top, error) from error
+    return flat
+
+
+def _wire(bit: Any, outer: Any) -> dict[str, Any]:
+    pins = {"A": [bit], "Y": [outer]}
+    return {"type": "$buf", "connections": pins, "port_directions": {"A": "input", "Y": "output"}}
+
+
+def deepest_path(flat: Flat, name: str) -> Deepest:
+    """Return the deepest path; block RAMs and DSP slices count as registers.
 
     Their own delays are not LUTs: an implementation takes the registers around multipliers into
     the slices, which Yosys leaves outside.
@@ -100,23 +174,16 @@ def deepest_path(module: Mapping[str, Any], name: str) -> Deepest:
     ToolError
         The netlist has a combinational loop, or cannot be understood.
     """
+    nets = dict(flat.nets)
     try:
-        graph = _Graph(list(module["cells"].values()), REGISTERS | _CLOCKED)
-        nets = {
-            bit: net
-            for net, found in module["netnames"].items()
-            if not found.get("hide_name")
-            for bit in found["bits"]
-        }
-        for cell in module["cells"].values():  # what a register is named after, it reads
+        graph = _Graph(flat.cells, REGISTERS | _CLOCKED)
+        for cell in flat.cells:  # what a register is named after, it reads
             if cell["type"] in REGISTERS and cell["connections"]["Q"][0] in nets:
                 for pin in ("D", "CE", "R", "S"):
                     for bit in cell["connections"].get(pin, ()):
                         nets.setdefault(bit, nets[cell["connections"]["Q"][0]])
     except (KeyError, TypeError, AttributeError) as error:
-        raise ToolError(
-            f"netlist of {name}: {error} is missing; is this Yosys supported?"
-        ) from error
+        raise _odd(name, error) from error
     path = graph.path()
 
     def named(bits: Iterable[int]) -> str:
@@ -125,6 +192,10 @@ def deepest_path(module: Mapping[str, Any], name: str) -> Deepest:
     if not path:
         return Deepest(0, "", "")
     return Deepest(graph.depth[path[-1]], named(graph.inputs[path[0]]), named(graph.made[path[-1]]))
+
+
+def _odd(name: str, error: Exception) -> ToolError:
+    return ToolError(f"netlist of {name}: {error} is missing; is this Yosys supported?")
 
 
 class _Graph:

@@ -1,17 +1,17 @@
 """Synthesis of designs that have memories and multipliers, module by module, and what they take."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lutra.errors import ToolError
 from lutra.files import read_json
-from lutra.tools._netlist import FREE, REGISTERS, Deepest, deepest_path
+from lutra.tools._netlist import FREE, REGISTERS, Deepest, Flat, deepest_path, flatten
 from lutra.tools.yosys import run_yosys
 
-__all__ = ["Resources", "synthesise_blocks", "synthesise_paths"]
+__all__ = ["Resources", "synthesise_blocks"]
 
 _LUTS = {f"LUT{size}": 1 for size in range(1, 7)} | {"LUT6_2": 1, "INV": 1}
 _MEMORY = {
@@ -32,6 +32,9 @@ _MEMORY = {
 """LUTs that memories and shift registers take."""
 _BLOCKS = {"RAMB36E2": 2, "RAMB18E2": 1}
 """Halves of a block RAM of 36 kbit."""
+_NET = 790
+"""ps that mapping expects of a net, as slow as published clock rates imply. With Yosys' own 300,
+many levels of LUTs look fast that are entered at their fastest pins."""
 _OTHER = {"CARRY4", "CARRY8", "MUXF7", "MUXF8", "MUXF9", "DSP48E2"}
 _KNOWN = {*_LUTS, *_MEMORY, *REGISTERS, *_BLOCKS, *FREE, *_OTHER}
 
@@ -50,6 +53,8 @@ class Resources:
         Flip-flops, DSP48 slices.
     block_rams
         Of 36 kbit; a half counts half.
+    deepest
+        The path with most LUTs between registers, block RAMs, DSP slices and ports.
     """
 
     lut: int
@@ -57,6 +62,7 @@ class Resources:
     ff: int
     dsp: int
     block_rams: float
+    deepest: Deepest
 
 
 def synthesise_blocks(
@@ -94,26 +100,7 @@ def synthesise_blocks(
         Yosys is missing or fails, or its netlist cannot be understood.
     """
     modules = _synthesise(folder, files, tops, kept, dsp, timeout)
-    return {top: _resources(_count(found, top, {}), top) for top, found in modules.items()}
-
-
-def synthesise_paths(
-    folder: Path,
-    files: Sequence[Path],
-    tops: Sequence[str],
-    *,
-    dsp: bool = True,
-    timeout: float = 3600,
-) -> dict[str, Deepest]:
-    """Map modules with everything flattened, and return the deepest path of each.
-
-    Raises
-    ------
-    ToolError
-        As `synthesise_blocks`.
-    """
-    modules = _synthesise(folder, files, tops, (), dsp, timeout)
-    return {top: deepest_path(found[top], top) for top, found in modules.items()}
+    return {top: _resources(flatten(found, top, _KNOWN), top) for top, found in modules.items()}
 
 
 def _synthesise(
@@ -133,6 +120,7 @@ def _synthesise(
         synth += f"{'' if dsp else ' -nodsp'} -top {top}"
         script += [
             "design -load sources",
+            f"scratchpad -set synth_xilinx.abc9.W {_NET}",
             f"{synth} -run begin:prepare",
             *(f"setattr -mod -set keep_hierarchy 1 *{name}" for name in kept),
             f"{synth} -run prepare:",
@@ -148,19 +136,8 @@ def _synthesise(
     return found
 
 
-def _count(modules: Mapping[str, Any], name: str, known: dict[str, Counter[str]]) -> Counter[str]:
-    """Return how many primitive cells a module has, with all that is below it."""
-    if name not in known:
-        total: Counter[str] = Counter()
-        for cell in modules[name]["cells"].values():
-            kind = cell["type"]
-            below = kind in modules and kind not in _KNOWN  # whose black boxes are there, too
-            total += _count(modules, kind, known) if below else Counter({kind: 1})
-        known[name] = total
-    return known[name]
-
-
-def _resources(cells: Counter[str], top: str) -> Resources:
+def _resources(flat: Flat, top: str) -> Resources:
+    cells = Counter(cell["type"] for cell in flat.cells)
     if odd := sorted(set(cells) - _KNOWN):
         raise ToolError(f"netlist of {top}: cells of unknown kind {', '.join(odd)}")
     memory = sum(count * cells[kind] for kind, count in _MEMORY.items())
@@ -170,4 +147,5 @@ def _resources(cells: Counter[str], top: str) -> Resources:
         ff=sum(cells[kind] for kind in REGISTERS),
         dsp=cells["DSP48E2"],
         block_rams=sum(count * cells[kind] for kind, count in _BLOCKS.items()) / 2,
+        deepest=deepest_path(flat, top),
     )
