@@ -38,10 +38,13 @@ module lutra_norm_finish #(
     logic [ROOT_BITS+1:0] rest;
     logic [ROOT_BITS:0] left;
 
+    wire [D_BITS:0] dividend_less = {1'b0, dividend} - {1'b0, DIVISOR};
     wire [ROOT_BITS+1:0] rest_now = {rest[ROOT_BITS-1:0], squares[2*ROOT_BITS-1-:2]};
-    wire root_bit = rest_now >= {root, 2'b01};
+    wire [ROOT_BITS+2:0] rest_less = {1'b0, rest_now} - {1'b0, root, 2'b01};
+    wire root_bit = !rest_less[ROOT_BITS+2];
     wire [ROOT_BITS:0] left_now = {left[ROOT_BITS-1:0], 1'b1};  // all bits of 2**31 - 1 are 1
-    wire factor_bit = left_now >= {1'b0, root};  // a root of 0 is as one of 1: all deviations are 0
+    wire [ROOT_BITS+1:0] left_less = {1'b0, left_now} - {2'b0, root};
+    wire factor_bit = !left_less[ROOT_BITS+1];  // a root of 0 is as one of 1: all deviations are 0
 
     assign in_ready = idle || (out_valid && out_ready);
     assign out_mean = {!quotient[15], quotient[14:0]};
@@ -61,8 +64,8 @@ module lutra_norm_finish #(
             dividend <= (D_BITS'(in_sum) <<< 1) + ADDED;
             squares <= (2 * ROOT_BITS)'(in_squares);
         end else if (phase == 0) begin
-            quotient <= {quotient[14:0], dividend >= DIVISOR};
-            dividend <= (dividend >= DIVISOR ? dividend - DIVISOR : dividend) << 1;
+            quotient <= {quotient[14:0], !dividend_less[D_BITS]};
+            dividend <= (dividend_less[D_BITS] ? dividend : dividend_less[D_BITS-1:0]) << 1;
         end else if (phase == 1) begin
             // sum of (x - mean)**2 = sum of x**2 - mean (2 sum - C mean), a clock each
             scaled <= out_mean * $signed((SUM_BITS + 1)'(CHANNELS));
@@ -74,11 +77,11 @@ module lutra_norm_finish #(
             left <= 0;
         end else if (phase == 2) begin
             root <= {root[ROOT_BITS-2:0], root_bit};
-            rest <= root_bit ? rest_now - {root, 2'b01} : rest_now;
+            rest <= root_bit ? rest_less[ROOT_BITS+1:0] : rest_now;
             squares <= squares << 2;
         end else if (!out_valid) begin
             out_factor <= {out_factor[29:0], factor_bit};
-            left <= factor_bit ? left_now - {1'b0, root} : left_now;
+            left <= factor_bit ? left_less[ROOT_BITS:0] : left_now;
         end
     end
 endmodule
