@@ -46,14 +46,15 @@ module lutra_mixer #(
     logic [B_BITS-1:0] banks[4];
     logic [1:0] to, looked_up, from;
     logic [C_BITS-1:0] entering, leaving;
+    logic entering_last;  // known beforehand
     logic pending, began, valid1;
     logic [LATENCY+2:1] arriving;  // the last code, on its way through comparators and tables
     logic signed [7:0] normal;
     logic [THRESHOLDS-1:0] reached;
     wire take = in_valid && in_ready;
-    wire last = take && entering == LAST;
+    wire last = take && entering_last;
     wire [B_BITS-1:0] in_bank = B_BITS'(in_data >> 24);
-    assign in_ready = !(pending && entering == LAST);
+    assign in_ready = !(pending && entering_last);
     assign bank = banks[looked_up];
 
     always_comb
@@ -69,9 +70,13 @@ module lutra_mixer #(
         if (valid1) bits <= (CHANNELS * THRESHOLDS)'({reached, bits} >> THRESHOLDS);
         if (rst) begin
             {to, entering, pending, valid1, arriving} <= 0;
+            entering_last <= CHANNELS == 1;
         end else begin
             {valid1, arriving} <= {take, arriving[LATENCY+1:1], last};
-            if (take) entering <= last ? 0 : entering + 1;
+            if (take) begin
+                entering <= entering_last ? 0 : entering + 1;
+                entering_last <= CHANNELS == 1 || entering == LAST - 1;
+            end
             if (last) to <= to + 1;
             pending <= last || (pending && !began);
         end

@@ -18,19 +18,22 @@ module lutra_queue #(
     logic [WIDTH-1:0] memory[DEPTH];
     logic [A_BITS-1:0] to, from;
     logic [A_BITS:0] level;
+    logic some;  // level != 0, as in_ready is level != DEPTH
     wire put = in_valid && in_ready;
-    wire get = level != 0 && (!out_valid || out_ready);
-    assign in_ready = level != DEPTH;
+    wire get = some && (!out_valid || out_ready);
 
     always_ff @(posedge clk) begin
         if (put) memory[to] <= in_data;
         if (get) out_data <= memory[from];
         if (rst) begin
-            {to, from, level, out_valid} <= 0;
+            {to, from, level, some, out_valid} <= 0;
+            in_ready <= 1;
         end else begin
             if (put) to <= to == LAST ? 0 : to + 1;
             if (get) from <= from == LAST ? 0 : from + 1;
             level <= level + (A_BITS + 1)'(put) - (A_BITS + 1)'(get);
+            some <= put || (some && !(get && level == 1));
+            in_ready <= get || (in_ready && !(put && level == DEPTH - 1));
             out_valid <= get || (out_valid && !out_ready);
         end
     end
