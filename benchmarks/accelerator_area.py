@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from torch import nn
 
 from lutra.bench import record
 from lutra.files import write_json
@@ -101,8 +102,11 @@ def _model(config: Vit | Cct, side: int) -> IntegerTransformer:
     """Return an integer model of one encoder after a few steps, which areas do not depend on."""
     resized = {"resize": 0} if isinstance(config, Vit) else {}
     config = config.model_copy(update={**resized, "layers": 1})
-    model = VisionTransformer(config, (3, side, side), 10, torch.Generator().manual_seed(1))
+    draw = torch.Generator().manual_seed(1)
+    model = VisionTransformer(config, (3, side, side), 10, draw)
     x = torch.randint(256, (2, 3 * side * side), generator=torch.Generator().manual_seed(1))
+    for mixer in model.mixers():  # in so few steps they would learn to add next to nothing
+        nn.init.normal_(mixer.embedding, std=0.05, generator=draw)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     for quantised in (False, True):
         if quantised:

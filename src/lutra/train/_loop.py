@@ -248,7 +248,11 @@ def _recorded(model: Trainee, phase: Phase) -> bool:
 
 
 def _gradients(
-    model: Trainee, whole: Batch, config: TrainConfig, phase: Phase, recorder: Recorder | None
+    model: Trainee,
+    whole: Batch,
+    config: TrainConfig,
+    phase: Phase,
+    recorder: Recorder | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Leave a batch's gradients with the parameters; return its loss, and how many are right."""
     shards = phase.shards

@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from lutra.nn.vision import VisionTransformer
 from lutra.vit import Cct, LutMixer, MlpMixer, Precision, Vit
@@ -27,7 +27,7 @@ def build(
     seed: int = 0,
     **changes: Any,
 ) -> VisionTransformer:
-    """Return a transformer by a name of `KINDS`."""
+    """Return a transformer by a name of `KINDS`, whose mixers add something."""
     family, mixer, bits = kind.split("-")
     precision = Precision(weights=int(bits), activations=int(bits))
     common = {"layers": 2, "heads": 2, "dim": 12, "mixer": MIXERS[mixer], "precision": precision}
@@ -37,7 +37,11 @@ def build(
         if family == "vit"
         else Cct(family="cct", convolutions=2, **common)
     ).model_copy(update=changes)
-    return VisionTransformer(config, shape, classes, torch.Generator().manual_seed(seed))
+    draw = torch.Generator().manual_seed(seed)
+    model = VisionTransformer(config, shape, classes, draw)
+    for part in model.mixers():
+        nn.init.normal_(part.embedding, std=0.2, generator=draw)
+    return model
 
 
 def step(model: VisionTransformer, x: Tensor, y: Tensor, steps: int = 3) -> None:

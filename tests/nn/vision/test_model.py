@@ -151,6 +151,7 @@ def mixer(seed: int, tables: list[int], learn: bool = True) -> LutChannelMixer:
     found = LutChannelMixer(config, 7, Range(stream=True), generator=draw)
     with torch.no_grad():
         found.thresholds.add_(0.3 * torch.randn(7, 4, generator=draw))
+        found.embedding.normal_(std=0.3, generator=draw)
         found.constrain()
     return found
 
