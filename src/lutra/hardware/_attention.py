@@ -1,6 +1,7 @@
 """Multi-head attention on one systolic array: its program, constants and block."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -50,6 +51,18 @@ class _Shape:
         """Return the channels in a tile of all heads."""
         return min(self.side, self.dim - tile * self.side)
 
+    def product(self, row: int, column: int, weights: int, **more: Any) -> Tile:
+        """Return the tile of so many tokens and output channels, by weights from ``weights`` on."""
+        return Tile(
+            a=row * self.dim,
+            b_from=_B_W,
+            b=weights + column * self.dim,
+            depth=self.dim,
+            columns=self.channels(column),
+            out=row * self.dim + column * self.side,
+            **more,
+        )
+
 
 def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile]:
     """Return the tiles of one image.
@@ -63,18 +76,16 @@ def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile
     for kind in (_K, _Q):
         for row in range(shape.rows):
             for column in range(shape.columns):
+                constant, begins = kind * dim + column * side, not tiles
                 tiles.append(
-                    Tile(
+                    shape.product(
+                        row,
+                        column,
+                        weights,
                         kind=kind,
                         a_from=_A_X,
-                        a=row * dim,
-                        b_from=_B_W,
-                        b=weights + column * dim,
-                        depth=dim,
-                        columns=shape.channels(column),
-                        out=row * dim + column * side,
-                        constant=kind * dim + column * side,
-                        begins=not tiles,
+                        constant=constant,
+                        begins=begins,
                     )
                 )
         weights += shape.columns * dim
@@ -107,15 +118,12 @@ def attention_program(tokens: int, dim: int, heads: int, side: int) -> list[Tile
     for row in range(shape.rows):
         for column in range(shape.columns):
             tiles.append(
-                Tile(
+                shape.product(
+                    row,
+                    column,
+                    weights,
                     kind=_O,
                     a_from=_A_Q,
-                    a=row * dim,
-                    b_from=_B_W,
-                    b=weights + column * dim,
-                    depth=dim,
-                    columns=shape.channels(column),
-                    out=row * dim + column * side,
                     constant=3 * dim + side + column * side,
                     needs=[mixed[row]],
                     claims=row == column == 0,

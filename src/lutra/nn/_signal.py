@@ -51,7 +51,7 @@ class _Read(torch.autograd.Function):
 
     @staticmethod
     def forward(_ctx: Any, _carrier: Tensor, codes: Tensor, levels: Tensor) -> Tensor:
-        if len(levels) == 2:  # multiples of one step: the same numbers in a tenth of the time
+        if len(levels) == 2:  # multiples of one step: the same numbers in an eighth of the time
             return codes.to(levels.dtype).mul_(levels[1] - levels[0]).add_(levels[0])
         return levels.index_select(0, codes.reshape(-1).int()).view(codes.shape)
 
