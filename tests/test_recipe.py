@@ -202,6 +202,7 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
         ),
         ({"train": {"mix": {"mixup": -1.0}}}, "train.mix.mixup: .*greater than or equal to 0"),
         ({"train": {"mix": {"cutmx": 1.0}}}, "did you mean 'cutmix'"),
+        ({"published": {"datset": "x"}}, "'published.datset'; did you mean 'dataset'"),
         ({"train": {"label_smoothing": 1.0}}, "train.label_smoothing: .*less than 1"),
         ({"train": {"augment": {"rand_magnitude": 10.5}}}, "rand_magnitude: .*equal to 10"),
         ({"model": {"ensemble": {"training": "boosting"}}}, "need 2 or more members"),
@@ -279,6 +280,22 @@ def test_what_means_nothing_to_a_forest_is_refused(change: dict[str, Any], messa
     content = {key: {**FOREST.get(key, {}), **value} for key, value in change.items()}
     with pytest.raises(RecipeError, match=f"forest.toml: .*{message}"):
         parse_recipe({**FOREST, **content}, "forest.toml")
+
+
+@pytest.mark.parametrize(
+    ("mixer", "message"),
+    [
+        ({"kind": "lut", "tables": [8], "ratio": 2.0}, "key 'model.mixer.ratio'; known: .*"),
+        ({"kind": "mlp", "ration": 2.0}, "unknown key 'model.mixer.ration'; did you mean 'ratio'"),
+        ({"kind": "lut", "tables": [0]}, r"model\.mixer\.tables\.0: .*equal to 1 \(got 0\)"),
+        ({"kind": "mpl"}, r"model\.mixer\.kind: no kind 'mpl'; did you mean 'mlp'"),
+        ({"tables": [8]}, r"key 'model\.mixer\.kind' is missing; known: mlp, lut"),
+    ],
+)
+def test_a_bad_mixer_is_one_clear_error(mixer: dict[str, Any], message: str) -> None:
+    model = {"family": "vit", "patch": 7, "layers": 1, "heads": 1, "dim": 4, "mixer": mixer}
+    with pytest.raises(RecipeError, match=message):
+        parse_recipe({"name": "vit", "model": model})
 
 
 def test_a_circuit_depends_on_its_registers(tiny_content: dict[str, Any]) -> None:

@@ -458,41 +458,40 @@ def _from_released(content: Any, name: str) -> dict[str, Any]:
 
 
 def _explain(problem: Any) -> str:
-    path = [str(part) for part in problem["loc"]]
-    if path[:1] == ["model"] and path[1:2] and path[1] in _FAMILIES:
-        del path[1]  # pydantic names the family that it checked against
+    path: list[str] = []
+    section: Any = Recipe
+    tag, kinds = "", {}
+    for part in problem["loc"]:
+        if part in kinds:  # pydantic names the kind that it checked against
+            section, kinds = kinds[part], {}
+            continue
+        path.append(str(part))
+        field = section.model_fields.get(part) if section else None
+        if field is not None:
+            tag, found = field.discriminator, _sections(field.annotation)
+            kinds = {get_args(s.model_fields[tag].annotation)[0]: s for s in found} if tag else {}
+            section = next(iter(found), None)
     where = ".".join(path) or "recipe"
     given = problem["input"]
     if problem["type"] == "extra_forbidden":
-        family = problem["loc"][1] if path[0] == "model" else None
-        return f"unknown key {where!r}{_nearest(path[-1], _known_keys(path[:-1], family))}"
+        return f"unknown key {where!r}{_nearest(path[-1], section.model_fields)}"
     if problem["type"] == "missing":
         return f"key {where!r} is missing"
     if problem["type"] == "union_tag_not_found":
-        return f"key '{where}.family' is missing; known: {', '.join(_FAMILIES)}"
+        return f"key '{where}.{tag}' is missing; known: {', '.join(kinds)}"
     if problem["type"] == "union_tag_invalid":
-        tag = problem["ctx"]["tag"]
-        return f"{where}.family: no family {tag!r}{_nearest(tag, _FAMILIES)}"
+        name = problem["ctx"]["tag"]
+        return f"{where}.{tag}: no {tag} {name!r}{_nearest(name, kinds)}"
     message = problem["msg"].removeprefix("Value error, ")
     shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
     return f"{where}: {message}{shown}"
 
 
-_FAMILIES: dict[str, type[BaseModel]] = {
-    get_args(kind.model_fields["family"].annotation)[0]: kind
-    for kind in (*get_args(get_args(Family)[0]), TreeLut, Bthowen, Uleen, Vit, Cct)
-}
-
-
-def _known_keys(path: list[str], family: str | None) -> list[str]:
-    section: Any = Recipe
-    for part in path:
-        if part.isdecimal():  # one of a list
-            section = get_args(section)[0]
-            continue
-        known = section.model_fields[part].annotation
-        section = _FAMILIES[family] if family and part == "model" else known
-    return list(section.model_fields)
+def _sections(kind: Any) -> list[type[BaseModel]]:
+    """Return the sections that an annotation names: one, those of a union, of a list."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [kind]
+    return [section for part in get_args(kind) for section in _sections(part)]
 
 
 def _nearest(word: str, known: Any) -> str:
