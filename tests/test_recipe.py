@@ -288,6 +288,7 @@ def test_what_means_nothing_to_a_forest_is_refused(change: dict[str, Any], messa
         ({"kind": "lut", "tables": [8], "ratio": 2.0}, "key 'model.mixer.ratio'; known: .*"),
         ({"kind": "mlp", "ration": 2.0}, "unknown key 'model.mixer.ration'; did you mean 'ratio'"),
         ({"kind": "lut", "tables": [0]}, r"model\.mixer\.tables\.0: .*equal to 1 \(got 0\)"),
+        ({"kind": "mlp", "ratio": 0.125}, r"model: mixer\.ratio = 0\.125 leaves no hidden channel"),
         ({"kind": "mpl"}, r"model\.mixer\.kind: no kind 'mpl'; did you mean 'mlp'"),
         ({"tables": [8]}, r"key 'model\.mixer\.kind' is missing; known: mlp, lut"),
     ],

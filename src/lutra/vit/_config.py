@@ -19,6 +19,10 @@ class MlpMixer(Section):
     ratio: Annotated[float, Field(gt=0, le=16)] = 4.0
     """Hidden width by token width."""
 
+    def hidden(self, dim: int) -> int:
+        """Return the hidden channels where tokens have so many."""
+        return round(self.ratio * dim)
+
 
 class LutMixer(Section):
     """LL-ViT's channel mixer: thermometers, layers of tables, conditional summation."""
@@ -71,6 +75,10 @@ class Transformer(Section):
     def _check(self) -> "Transformer":
         if self.dim % self.heads:
             raise ValueError(f"{self.dim} channels do not divide among {self.heads} heads")
+        if isinstance(self.mixer, MlpMixer) and not self.mixer.hidden(self.dim):
+            raise ValueError(
+                f"mixer.ratio = {self.mixer.ratio} leaves no hidden channel of {self.dim}"
+            )
         if self.accelerator.encoders_per_mixer > 1 and isinstance(self.mixer, MlpMixer):
             raise ValueError(
                 "accelerator.encoders_per_mixer is for mixers of tables; an MLP cannot be shared"

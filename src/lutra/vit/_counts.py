@@ -65,7 +65,7 @@ def token_count(model: Vit | Cct, image: tuple[int, int]) -> int:
 def hidden_width(model: Transformer) -> int:
     """Return the hidden channels of an MLP mixer, 0 for one of tables."""
     mixer = model.mixer
-    return 0 if isinstance(mixer, LutMixer) else int(model.dim * mixer.ratio)
+    return 0 if isinstance(mixer, LutMixer) else mixer.hidden(model.dim)
 
 
 def _patches(model: Vit, planes: int, n: int) -> Iterator[LayerCount]:

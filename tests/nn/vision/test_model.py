@@ -120,6 +120,13 @@ def test_parameters_are_as_many_as_published(name: str) -> None:
     assert total(count(config, (3, 32, 32), classes)).parameters == expected
 
 
+def test_a_ratio_is_rounded_to_hidden_channels_as_it_is_counted() -> None:
+    config = cct_2_3x2(MlpMixer(kind="mlp", ratio=0.715))  # 91.52 of 128
+    model = VisionTransformer(config, (3, 32, 32), 10)
+    expected = total(count(config, (3, 32, 32), 10)).parameters
+    assert sum(parameter.numel() for parameter in model.parameters()) == expected
+
+
 @pytest.mark.parametrize("learn", [True, False])
 @pytest.mark.parametrize("family", ["vit", "cct"])
 def test_parameters_of_tables_are_those_counted(family: str, learn: bool) -> None:

@@ -39,7 +39,7 @@ class MlpChannelMixer(nn.Module):
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        hidden = round(config.ratio * dim)
+        hidden = config.hidden(dim)
         weights, activations = precision.weights, precision.activations
         self.up = Linear(dim, hidden, weights, True, activations, generator)
         self.hidden = Requantise(8)
