@@ -80,6 +80,7 @@ def test_a_trained_model_says_what_its_integers_say(
         compare(model, x)
         assert torch.equal(model(x), model.codes(x) * model.scores(x).scale.float())
         assert kind[-1] != "8" or len(model.codes(x).unique(dim=0)) > 1
+        assert len(streams(model, x)[0].unique(dim=0)) == len(x)  # images stay apart as tokens
         expected = model.codes(x)
         model.train()
         assert torch.equal(model.scores(x).x.long(), expected)

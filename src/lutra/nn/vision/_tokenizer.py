@@ -43,7 +43,8 @@ class PatchTokenizer(nn.Module):
 class ConvTokenizer(nn.Module):
     """Convolutions of 3 x 3, ReLU and max pooling of 3 x 3 at every second pixel.
 
-    The first convolution's weights have 8 bits.
+    The first convolution's weights have 8 bits. What the others read has two at least: after a
+    ReLU every sign is the same, but two bits leave 0 and 1.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ class ConvTokenizer(nn.Module):
         super().__init__()
         channels = [planes, *[64] * (config.convolutions - 1), config.dim]
         self.convolutions, self.between = nn.ModuleList(), nn.ModuleList()
-        activations = config.precision.activations
+        activations = max(2, config.precision.activations)
         for number in range(config.convolutions):
             bits, given = (config.precision.weights, activations) if number else (8, 8)
             fan_in = channels[number] * 9
