@@ -172,6 +172,9 @@ WRONG = {
     ),
     "head.bias has shape": lambda w: w.update({"head.bias": torch.zeros(())}),
     "is not finite": lambda w: w["norm.bias"].fill_(torch.nan),
+    "holds a number that is not finite": lambda w: w.update(
+        {"norm.bias": torch.full((DIM,), 1e300, dtype=torch.float64)}
+    ),
     "not of real numbers": lambda w: w.update({"norm.bias": torch.zeros(DIM, dtype=torch.int32)}),
 }
 
@@ -209,6 +212,14 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", x=np.array([{}], dtype=object))
     with pytest.raises(ModelError, match="not a readable"):
         load_deit(small(), tmp_path / "w.npz")
+    np.savez_compressed(tmp_path / "w.npz", x=np.arange(1000) % 7)
+    whole = (tmp_path / "w.npz").read_bytes()
+    entry = whole.index(b"PK\1\2")
+    # In the compressed numbers; that they are encrypted; by which method they are compressed.
+    for place in (60, entry + 8, entry + 10):
+        (tmp_path / "w.npz").write_bytes(whole[:place] + b"\x61" + whole[place + 1 :])
+        with pytest.raises(ModelError, match="not a readable"):
+            load_deit(small(), tmp_path / "w.npz")
     save_file(weights(), tmp_path / "w.safetensors")
     for model in (build("cct-mlp-8", (3, 8, 8)), build("vit-mlp-8", (1, 8, 8))):
         with pytest.raises(ModelError, match="family 'vit'"):
