@@ -1,5 +1,6 @@
 """The integer-only reference: what the hardware computes, in numpy, without a float."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,7 @@ __all__ = ["PIXEL_ZERO", "IntegerEncoder", "IntegerTransformer"]
 
 PIXEL_ZERO = 128
 """The pixel value that is code 0."""
+_GREATEST = 255
 _AT_ONCE = 64
 """Samples, whose intermediate codes must fit the memory."""
 
@@ -72,7 +74,24 @@ class IntegerTransformer:
     head: Linear
 
     def scores(self, raw: NDArray[np.integer]) -> NDArray[np.int64]:
-        """Return class scores of raw pixels (samples, planes * height * width)."""
+        """Return class scores of raw pixels (samples, planes * height * width).
+
+        Raises
+        ------
+        ValueError
+            A wrong shape or type, or a pixel that 8 bits cannot hold.
+        """
+        pixels = math.prod(self.shape)
+        if raw.dtype.kind not in "iu":
+            raise ValueError(f"images are {raw.dtype}; expected whole pixels")
+        if raw.ndim != 2 or raw.shape[1] != pixels:
+            planes, height, width = self.shape
+            raise ValueError(
+                f"images of shape {raw.shape}; expected (samples, {pixels}), {planes} planes of "
+                f"{height} x {width} pixels"
+            )
+        if raw.size and (raw.min() < 0 or raw.max() > _GREATEST):
+            raise ValueError(f"a pixel lies outside 0..{_GREATEST}")
         parts = [self._scores(raw[i : i + _AT_ONCE]) for i in range(0, len(raw), _AT_ONCE)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.head.weight)), np.int64)
 
