@@ -64,6 +64,14 @@ def test_recorded_steps_are_those_of_python(
     assert all(torch.equal(recorded[key], plain[key]) for key in plain)
 
 
+def test_weights_of_floats_are_no_integers(few: Dataset, tmp_path: Path) -> None:
+    recipe = parse_recipe(VIT)
+    train(recipe, few, 0, tmp_path)
+    (tmp_path / "float.best.safetensors").replace(tmp_path / "train.best.safetensors")
+    with pytest.raises(CheckpointError, match="'integers' is that of another phase"):
+        restore(recipe, few, 0, tmp_path)
+
+
 def recipe(path: Path) -> Recipe:
     return parse_recipe({**VIT, "model": {**VIT["model"], "pretrained": str(path)}})
 

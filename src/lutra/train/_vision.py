@@ -8,7 +8,7 @@ from lutra.errors import ModelError, RecipeError
 from lutra.files import sha256
 from lutra.nn.vision import VisionTransformer, load_deit
 from lutra.recipe import MappingConfig, Recipe
-from lutra.train._checkpoint import load_state, unpack
+from lutra.train._checkpoint import damaged, load_state, unpack
 from lutra.train._distributed import check_batch, device, joined
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._online import check_teacher, online_teacher, teacher_sha256
@@ -138,6 +138,8 @@ def _restore(
     tensors, _ = load_state(phase.result, phase.digest)
     model = build_vision(recipe, config, data, seed)
     unpack(model, tensors, "", phase.result)
+    if model.quantised == (phase.name == "float"):
+        raise damaged(phase.result, "'integers' is that of another phase")
     return model.train(False)
 
 
