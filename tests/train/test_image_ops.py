@@ -124,6 +124,14 @@ def test_any_image(name: str, images: np.ndarray) -> None:
     check(name, images)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (1, 9), (9, 2)])
+def test_narrow_images_are_all_border(shape: tuple[int, int]) -> None:
+    images = torch.randint(256, (4, 3, *shape), dtype=torch.uint8).numpy()
+    check("sharpness", images)
+    for name in PEERS:
+        assert apply(name, torch.from_numpy(images), PEERS[name][1][0]).shape == images.shape
+
+
 @pytest.mark.parametrize("name", PEERS)
 @pytest.mark.parametrize("planes", [1, 3])
 @pytest.mark.parametrize("level", [0, 255])

@@ -89,9 +89,10 @@ def brightness(images: Tensor, factor: Tensor) -> Tensor:
 def sharpness(images: Tensor, factor: Tensor) -> Tensor:
     """Go from a smoothed image, at factor 0, through the image, at 1, and beyond."""
     smooth = images.float()
-    sums = F.avg_pool2d(smooth, 3, stride=1, divisor_override=1)
-    inner = smooth[:, :, 1:-1, 1:-1]
-    inner.copy_(((sums + 4 * inner) / 13 + 0.5).floor())
+    if min(images.shape[2:]) > 2:  # else all is border, which stays as it is
+        sums = F.avg_pool2d(smooth, 3, stride=1, divisor_override=1)
+        inner = smooth[:, :, 1:-1, 1:-1]
+        inner.copy_(((sums + 4 * inner) / 13 + 0.5).floor())
     return _blend(smooth, images, factor)
 
 
