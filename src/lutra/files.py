@@ -96,7 +96,7 @@ def read_json(path: Path, error: type[LutraError] = LutraError) -> Any:
     """Read a JSON file; a missing or malformed one raises ``error`` naming the path."""
     try:
         return json.loads(path.read_text())
-    except (OSError, ValueError) as cause:
+    except (OSError, ValueError, RecursionError) as cause:
         raise error(f"{path}: not a readable JSON file ({cause})") from cause
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save
 
 from lutra.data import Dataset, Split
 from lutra.errors import CheckpointError, LutraError, OutputError, RecipeError
@@ -233,6 +233,13 @@ def test_weights_that_are_no_numbers_are_not_restored(
         CheckpointError, match=r"train\.best\S*: 'levels.0.norm.bias' is not finite"
     ):
         restore(trained, small_mnist, 0, tmp_path)
+
+
+def test_a_header_that_is_too_deep_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(save({}, {"lutra.state": "[" * 100_000}))
+    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
+        load_state(path)
 
 
 def test_augmentation_needs_images(

@@ -46,7 +46,7 @@ def load_state(path: Path, digest: str | None = None) -> tuple[dict[str, Tensor]
             header = json.loads((file.metadata() or {})["lutra.state"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         found = header["digest"]
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise damaged(path, f"not a readable checkpoint, {error}") from error
     if digest is not None and found != digest:
         raise CheckpointError(
