@@ -114,14 +114,25 @@ def test_a_teacher_that_cannot_teach_is_a_clear_error(
     refused(taught, "other rows or classes")
     record(taught, data.sha256, (ROOT / "recipes" / "bthowen-mnist-s.toml").read_text())
     refused(taught, "holds no vision transformer")
-    (taught / "result.json").write_text("[]")
-    refused(taught, "no readable recipe|is missing")
+    for text in ("[]", '{"recipe_text": 5}', json.dumps({"recipe_text": "x = " + "[" * 9999})):
+        (taught / "result.json").write_text(text)
+        refused(taught, "no readable recipe|is missing")
     record(taught, data.sha256)
     tiny_content["train"]["distill"] = {"weight": 0.5, "teacher": "somewhere"}
     with pytest.raises(RecipeError, match="teacher is for vision transformers"):
         parse_recipe(tiny_content)
     with pytest.raises(RecipeError, match="of no use without weight"):
         parse_recipe(tiny_transformer("vit", distill={"teacher": "somewhere"}))
+
+
+def test_a_teacher_of_another_patch_is_a_clear_error(
+    data: Dataset, taught: Path, tmp_path: Path
+) -> None:
+    record(taught, data.sha256, TEACHER.replace("patch = 7", "patch = 5"))
+    distill = {"weight": 0.5, "teacher": str(taught)}
+    with pytest.raises(RecipeError, match=r"result\.json: .* do not divide into patches of 5"):
+        train(parse_recipe(tiny_transformer("vit", distill=distill)), data, 0, tmp_path)
+    record(taught, data.sha256)
 
 
 def test_a_teacher_lies_relative_to_the_recipe(tmp_path: Path) -> None:

@@ -77,7 +77,10 @@ def _restored(folder: Path, data: Dataset) -> VisionTransformer:
     assert isinstance(config, Vit | Cct) and shape is not None
     path = _weights(folder)
     tensors, _ = load_state(path)
-    model = VisionTransformer(config, shape, len(data.classes))
+    try:
+        model = VisionTransformer(config, shape, len(data.classes))
+    except ValueError as error:
+        raise RecipeError(f"train.distill.teacher: {folder / 'result.json'}: {error}") from error
     unpack(model, tensors, "", path)
     return model
 
@@ -100,8 +103,8 @@ def _recipe(record: Any, folder: Path) -> Recipe:
     where = f"train.distill.teacher: {folder / 'result.json'}"
     text = record.get("recipe_text") if isinstance(record, dict) else None
     try:
-        return parse_recipe(tomllib.loads(text or ""), where)
-    except ValueError as error:
+        return parse_recipe(tomllib.loads(text if isinstance(text, str) else ""), where)
+    except (ValueError, RecursionError) as error:
         raise RecipeError(f"{where}: holds no readable recipe ({error})") from error
 
 
