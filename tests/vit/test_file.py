@@ -87,6 +87,11 @@ def test_files_that_are_none_are_refused(saved: Path, tmp_path: Path) -> None:
     refused(path)
     save_file({"head.weight": np.zeros((2, 2))}, path)
     refused(path, "lutra.vit")
+    size = 8 + int.from_bytes(content[:8], "little")
+    for kind in (b"F8_E4M3", b"BOOL", b"U8"):
+        header = content[8:size].replace(b'"I8"', b'"' + kind + b'"')
+        path.write_bytes(len(header).to_bytes(8, "little") + header + content[size:])
+        refused(path)
     for text in ("", "[", "3", "null", "[]", "{}", '{"version": 1}', "[" * 100_000):
         written(path, text, {})
         refused(path)

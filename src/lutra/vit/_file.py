@@ -21,6 +21,10 @@ __all__ = ["load_integer", "save_integer"]
 _HEADER = "lutra.vit"
 _VERSION = 1
 _INTEGERS = (np.int8, np.int16, np.int32, np.int64)
+_UNREADABLE = (
+    OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError,
+    AttributeError,  # of numbers that numpy has no type for
+)  # fmt: skip
 _PARTS: dict[str, type] = {
     name: kind
     for module in (_parts, _integer)
@@ -60,7 +64,7 @@ def load_integer(path: Path) -> IntegerTransformer:
         if arrays:
             raise ValueError(f"{min(arrays)} is of no use")
         check(model)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError) as error:
+    except _UNREADABLE as error:
         what = " ".join(str(error).split())
         raise ModelError(f"{path}: not a readable integer model ({what}); make it anew") from error
     return model
