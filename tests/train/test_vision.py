@@ -12,6 +12,7 @@ from lutra.errors import CheckpointError, ModelError
 from lutra.nn.vision import VisionTransformer, freeze
 from lutra.recipe import Recipe, load_recipe, parse_recipe
 from lutra.train import _loop, accuracy, check, restore, train
+from lutra.train._checkpoint import load_state, save_state
 from tests.conftest import ROOT, first_rows, local
 from tests.nn.vision.test_deit import published
 
@@ -70,6 +71,17 @@ def test_weights_of_floats_are_no_integers(few: Dataset, tmp_path: Path) -> None
     (tmp_path / "float.best.safetensors").replace(tmp_path / "train.best.safetensors")
     with pytest.raises(CheckpointError, match="'integers' is that of another phase"):
         restore(recipe, few, 0, tmp_path)
+
+
+def test_weights_of_another_shape_are_one_sentence(few: Dataset, tmp_path: Path) -> None:
+    train(parse_recipe(VIT), few, 0, tmp_path)
+    tensors, header = load_state(tmp_path / "train.best.safetensors")
+    for wrong in ({}, {name: tensor[None, None] for name, tensor in tensors.items()}):
+        (tmp_path / "train.best.safetensors").unlink()
+        save_state(tmp_path / "train.best.safetensors", wrong, header)
+        with pytest.raises(CheckpointError, match=r"train\.best\S*: does not fit") as caught:
+            restore(parse_recipe(VIT), few, 0, tmp_path)
+        assert len(str(caught.value)) < 500 and "\n" not in str(caught.value)
 
 
 def recipe(path: Path) -> Recipe:

@@ -1,6 +1,7 @@
 """Training state on disk: safetensors arrays and a JSON header, written atomically."""
 
 import json
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,9 @@ __all__ = [
     "unpack",
     "unpack_optimizer",
 ]
+
+_SAID = 250
+"""Characters of what torch says of tensors that do not fit, which may be all of a model's."""
 
 
 def save_state(path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> Path:
@@ -57,8 +61,9 @@ def load_state(path: Path, digest: str | None = None) -> tuple[dict[str, Tensor]
 
 
 def damaged(path: Path, what: str) -> CheckpointError:
-    """Return the error of a file that cannot be gone on from; ``what`` in one line."""
-    return CheckpointError(f"{path}: {' '.join(what.split())}; delete it to train from the start")
+    """Return the error of a file that cannot be gone on from; ``what`` in one line, cut short."""
+    said = textwrap.shorten(what, _SAID, placeholder=" ...")
+    return CheckpointError(f"{path}: {said}; delete it to train from the start")
 
 
 def check_shapes(
