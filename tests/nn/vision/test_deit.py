@@ -161,9 +161,10 @@ def test_deit_t_has_its_published_shapes(tmp_path: Path) -> None:
 WRONG = {
     "is missing": lambda w: w.pop("blocks.1.norm2.bias"),
     "is unknown": lambda w: w.update(dist_token=torch.zeros(1, 1, DIM)),
-    "blocks.2.norm1.weight is unknown": lambda w: w.update(
+    "'blocks.2.norm1.weight' is unknown": lambda w: w.update(
         {"blocks.2.norm1.weight": torch.zeros(DIM)}
     ),
+    "'a\\n\\x1b[31ma": lambda w: w.update({"a\n\x1b[31m" * 99: torch.zeros(1)}),
     "and 1 more": lambda w: [w.pop(f"blocks.{n}.norm{k}.bias") for n in (0, 1) for k in (1, 2)],
     "has shape": lambda w: w.update({"norm.weight": torch.zeros(DIM + 1)}),
     "pos_embed has shape": lambda w: w.update(pos_embed=torch.zeros(1, 7, DIM)),
@@ -188,6 +189,7 @@ def test_other_tensors_are_one_error(says: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match=re.escape(str(path))) as caught:
         load_deit(model, path)
     assert says.removeprefix("is ") in str(caught.value)
+    assert str(caught.value).isprintable() and len(str(caught.value)) < 500
     assert all(torch.equal(x, before[name]) for name, x in model.state_dict().items())
 
 

@@ -82,7 +82,7 @@ def load_deit(model: VisionTransformer, path: Path) -> None:
         elif tensor.numel() == parameter.numel():  # else that of a head of other classes
             taken[name] = parameter, tensor.reshape(parameter.shape)
     tables = any(model.mixers())
-    problems += [f"{name} is unknown" for name in given if not (tables and ".mlp.fc" in name)]
+    problems += [f"{name!r:.80} is unknown" for name in given if not (tables and ".mlp.fc" in name)]
     if problems:
         more = f"; and {len(problems) - 3} more" if len(problems) > 3 else ""
         raise ModelError(
@@ -142,5 +142,5 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise ModelError(f"{path}: not a readable file of weights ({what})") from error
     for name, tensor in found.items():
         if not tensor.is_floating_point():
-            raise ModelError(f"{path}: {name} is of {tensor.dtype}, not of real numbers")
+            raise ModelError(f"{path}: {name!r:.80} is of {tensor.dtype}, not of real numbers")
     return {name: tensor.double() for name, tensor in found.items()}
