@@ -12,12 +12,20 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch import Tensor
+from torch import Tensor, nn
 
 from lutra.data import load
 from lutra.nn.vision import VisionTransformer, freeze
 from lutra.nn.vision._values import Values
-from lutra.vit import MlpMixer, save_integer
+from lutra.vit import (
+    PAPER_MIXER,
+    LutMixer,
+    MlpMixer,
+    cct_2_3x2,
+    cct_7_3x1,
+    deit_tiny,
+    save_integer,
+)
 from tests.conftest import local
 from tests.nn.vision.models import KINDS, build, step, trained
 
@@ -110,6 +118,36 @@ def test_whatever_the_parameters(kind: str, seed: int, data: st.DataObject) -> N
     model.quantise()
     model.train(False)
     compare(model, x)
+
+
+BACKBONES = {"deit-t": deit_tiny, "cct-2/3x2": cct_2_3x2, "cct-7/3x1": cct_7_3x1}
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "tokens"),
+    [
+        ("deit-t", 32, 5),
+        ("deit-t", 224, 197),
+        ("cct-2/3x2", 32, 64),
+        ("cct-2/3x2", 224, 3136),
+        ("cct-7/3x1", 32, 256),
+    ],
+)
+@pytest.mark.parametrize("mixer", [None, PAPER_MIXER], ids=["mlp", "lut"])
+def test_published_backbones(name: str, side: int, tokens: int, mixer: LutMixer | None) -> None:
+    fewer = {"layers": 1} if tokens > 1000 else {}
+    config = BACKBONES[name](mixer).model_copy(update={"resize": 0, **fewer})
+    draw = torch.Generator().manual_seed(0)
+    model = VisionTransformer(config, (3, side, side), 10, draw)
+    for part in model.mixers():
+        nn.init.normal_(part.embedding, std=0.1, generator=draw)
+    x = torch.randint(256, (2, 3 * side * side), generator=draw, dtype=torch.uint8)
+    model(x)
+    model.constrain()
+    model.quantise()
+    compare(model.train(False), x)
+    assert len(model.codes(x).unique(dim=0)) == 2
+    assert config.tokens((side, side)) == tokens
 
 
 def test_positions_beyond_the_range_saturate() -> None:
