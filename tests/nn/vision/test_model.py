@@ -262,6 +262,16 @@ def test_images_that_no_patches_make_up_are_refused() -> None:
         VisionTransformer(config, (1, 28, 28), 10)
 
 
+def test_images_of_another_size_are_refused() -> None:
+    model = build("vit-mlp-8", (1, 14, 14), resize=7)
+    raw = torch.zeros(4, 196, dtype=torch.uint8)
+    for wrong in (raw.view(8, 98), raw[:, 1:], raw[0], raw.view(4, 1, 14, 14)):
+        for say in (model, model.codes, model.resized):
+            with pytest.raises(ValueError, match=r"expected \(samples, 196\), 1 planes of 14 x 14"):
+                say(wrong)
+    assert model.resized(raw).shape == (4, 49)
+
+
 def test_thresholds_are_the_least_codes() -> None:
     module, scale = mixer(0, [9]), torch.tensor(0.037, dtype=torch.float64)
     q = torch.arange(-128, 128)

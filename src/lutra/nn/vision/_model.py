@@ -1,5 +1,6 @@
 """Vision transformers that train in floating point, then in the very integers of the hardware."""
 
+import math
 from collections.abc import Iterator, Sequence
 
 import torch
@@ -166,7 +167,7 @@ class VisionTransformer(nn.Module):
 
     def scores(self, raw: Tensor, noise: torch.Generator | None = None) -> Values:
         """Return the class scores."""
-        pixels = raw.view(-1, *self.shape).to(self.norm.gain.dtype)
+        pixels = self._images(raw).to(self.norm.gain.dtype)
         if self.config.resize:
             pixels = _resized(pixels, self.config.resize)
         x = pixels - PIXEL_ZERO
@@ -181,6 +182,17 @@ class VisionTransformer(nn.Module):
             x = Values(x.x[:, 0], x.scale)
             return self.head(self.norm(x))
         return self.head(self.pooling(self.norm(x)))
+
+    def _images(self, raw: Tensor) -> Tensor:
+        """Return (samples, planes, height, width) of raw pixels; ValueError of another shape."""
+        pixels = math.prod(self.shape)
+        if raw.shape[1:] != (pixels,):
+            planes, height, width = self.shape
+            raise ValueError(
+                f"images of shape {tuple(raw.shape)}; expected (samples, {pixels}), {planes} "
+                f"planes of {height} x {width} pixels"
+            )
+        return raw.view(len(raw), *self.shape)
 
     def _with_positions(self, tokens: Values) -> Values:
         """Return the residual stream: tokens and positions, the class token first."""
@@ -226,7 +238,7 @@ class VisionTransformer(nn.Module):
         side = self.config.resize
         if not side:
             return raw
-        images = _resized(raw.view(-1, *self.shape).float(), side)
+        images = _resized(self._images(raw).float(), side)
         return images.clamp(0, 255).to(torch.uint8).flatten(1)
 
     @torch.no_grad()
