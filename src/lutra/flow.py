@@ -190,13 +190,13 @@ class Run:
         before = self.integer_path.read_bytes() if self.integer_path.exists() else None
         save_integer(freeze(model), self.integer_path)
         integer = load_integer(self.integer_path)
-        pixels = model.resized(torch.from_numpy(data.test.x))
+        raw = torch.from_numpy(data.test.x)
         found: list[NDArray[np.int64]] = []
-        for rows in pixels.split(_ROWS):
+        for rows in raw.split(_ROWS):
             say(f"integer model == trained model on test row {len(found) * _ROWS:,}")
-            found.append(integer.scores(rows.numpy()))
+            found.append(integer.scores(model.resized(rows).numpy()))
         scores = np.concatenate(found)
-        codes = model.codes(torch.from_numpy(data.test.x)).numpy()
+        codes = model.codes(raw).numpy()
         difference = first_difference({"scores": codes}, {"scores": scores})
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: model and integers differ: {difference}")
