@@ -2,6 +2,7 @@
 
 import io
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from lutra.cli import main
 from lutra.report import llvit
 from lutra.report.llvit import Compared
 from lutra.report.llvit._numbers import encoders, run_on
+from lutra.report.llvit._tables import published_tables
 from lutra.vit import PAPER_MIXER, deit_tiny
 
 
@@ -57,6 +59,29 @@ def test_a_table_says_which_figures_are_not_reproduced() -> None:
     (device,) = re.findall(r"energy by that power and FPS, mJ +│ +│ +([\d.]+)", text)
     assert device == "10.06"
     assert re.search(r"last tables at the same interval +│ +│ +937 │ +│ +259", text)
+
+
+def test_tables_1_to_6_agree_in_all_cells_but_those_explained() -> None:
+    agree, differ = Counter[str](), set[tuple[str, str]]()
+    for table in published_tables():
+        columns = [list(column.cells) for column in table.columns]
+        for number, column in enumerate(table.columns):
+            if column.header != "paper":
+                continue
+            rows = zip(columns[0], columns[number - 1], columns[number], strict=True)
+            for name, ours, paper in rows:
+                if ours and str(paper).startswith("= "):
+                    agree[str(table.title).partition(":")[0]] += 1
+                elif ours and paper:
+                    differ.add((str(name), str(paper)))
+    assert agree == {
+        "Table I": 10, "Table II": 6, "Table III": 8, "Table IV": 1, "Table V": 5, "Table VI": 16,
+    }  # fmt: skip
+    assert differ == {
+        ("CCT-7/3x1", "1.19"), ("DeiT-T", "1.31"), ("I-ViT-T", "1.31"), ("LL-ViT", "0.65"),
+        ("LL-ViT", "1976.3"), ("total", "338.10"),
+        ("ViTA", "21.60"), ("HeaT-ViT", "19.40"), ("ME-ViT", "37.87"),  # of rounded figures
+    }  # fmt: skip
 
 
 def test_figure_7_counts_what_each_way_takes() -> None:
