@@ -111,7 +111,9 @@ def test_a_training_starts_from_the_weights(few: Dataset, tmp_path: Path) -> Non
         check(recipe(moved), few, 0)
 
 
-def test_the_path_is_relative_to_the_recipe(tmp_path: Path) -> None:
+def test_the_path_is_relative_to_the_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     text = """
 name = "small"
 [model]
@@ -126,3 +128,6 @@ mixer = { kind = "mlp" }
     (tmp_path / "small.toml").write_text(text)
     model = load_recipe(tmp_path / "small.toml").model
     assert model.family == "vit" and model.pretrained == str(tmp_path / "deit.safetensors")
+    monkeypatch.chdir(tmp_path)
+    here, there = load_recipe(Path("small.toml")), load_recipe(tmp_path / "small.toml")
+    assert here.digest == there.digest and here.circuit_digest == there.circuit_digest
