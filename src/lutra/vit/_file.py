@@ -59,10 +59,10 @@ def load_integer(path: Path) -> IntegerTransformer:
             tree = json.loads((file.metadata() or {})[_HEADER])
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         if tree["version"] != _VERSION:
-            raise ValueError(f"version {tree['version']} is not {_VERSION}")
+            raise ValueError(f"version {tree['version']!r:.80} is not {_VERSION}")
         model = _unpack(IntegerTransformer, tree["model"], arrays, "model")
         if arrays:
-            raise ValueError(f"{min(arrays)} is of no use")
+            raise ValueError(f"{min(arrays)!r:.80} is of no use")
         check(model)
     except _UNREADABLE as error:
         what = " ".join(str(error).split())
