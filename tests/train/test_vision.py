@@ -8,7 +8,7 @@ import torch
 from safetensors.torch import save_file
 
 from lutra.data import Dataset, load
-from lutra.errors import CheckpointError, ModelError
+from lutra.errors import CheckpointError, ModelError, RecipeError
 from lutra.nn.vision import VisionTransformer, freeze
 from lutra.recipe import Recipe, load_recipe, parse_recipe
 from lutra.train import _loop, accuracy, check, restore, train
@@ -63,6 +63,20 @@ def test_recorded_steps_are_those_of_python(
     monkeypatch.setattr(_loop, "_recorded", lambda *_: False)
     plain = train(parse_recipe(content), few, 0, tmp_path / "plain").state_dict()
     assert all(torch.equal(recorded[key], plain[key]) for key in plain)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "says"),
+    [
+        ({"resize": 512, "patch": 512}, "patches: inputs: 786432 is not within 1 and 65536"),
+        ({"resize": 512, "patch": 4}, "encoder 0, attention: scores: 536936450 is not within"),
+    ],
+)
+def test_what_no_integers_can_be_made_of_is_not_trained(
+    backbone: dict[str, Any], says: str, few: Dataset
+) -> None:
+    with pytest.raises(RecipeError, match=f"recipe 'small' on .*{says}"):
+        check(parse_recipe({**VIT, "model": VIT["model"] | backbone}), few, 0)
 
 
 def test_weights_of_floats_are_no_integers(few: Dataset, tmp_path: Path) -> None:

@@ -1,12 +1,14 @@
 """From a recipe to a vision transformer: training in floating point, then in integers."""
 
+import copy
 import hashlib
 from pathlib import Path
 
+from lutra import vit
 from lutra.data import Dataset
 from lutra.errors import ModelError, RecipeError
 from lutra.files import sha256
-from lutra.nn.vision import VisionTransformer, load_deit
+from lutra.nn.vision import VisionTransformer, freeze, load_deit
 from lutra.recipe import MappingConfig, Recipe
 from lutra.train._checkpoint import damaged, load_state, unpack
 from lutra.train._distributed import check_batch, device, joined
@@ -45,12 +47,20 @@ def build_vision(recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int) ->
         model = VisionTransformer(
             config, shape, len(data.classes), generator(seed, "initial weights")
         )
+        _check_integers(model)
     except ValueError as error:
         raise RecipeError(f"recipe {recipe.name!r} on {data.name}: {error}") from error
     pretrained = _pretrained(config)
     if pretrained is not None:
         load_deit(model, pretrained)
     return model
+
+
+def _check_integers(model: VisionTransformer) -> None:
+    """Raise ValueError where no integer model of such a size may be: lest it shows at the end."""
+    whole = copy.deepcopy(model)
+    whole.quantise()
+    vit.check(freeze(whole))
 
 
 def train_vision(
