@@ -109,7 +109,10 @@ def test_stored_bits_by_hand() -> None:
     weights = 1 * 4 + 4 * 12 + 4 * 4 + 4 * 2 + 2 * 4 + 4 * 2
     biases = 4 + 12 + 4 + 2 + 4 + 2
     assert total(layers).weights == weights
-    assert total(layers).stored_bits == 2 * weights + 32 * (biases + 3 * 8) + 16 * (4 + 2 * 4)
+    edges = 1 * 4 + 4 * 2  # of patches and head, at any precision
+    bits = 2 * (weights - edges) + 8 * edges
+    assert total(layers).weight_bits == bits
+    assert total(layers).stored_bits == bits + 32 * (biases + 3 * 8) + 16 * (4 + 2 * 4)
     assert total(layers).parameters == weights + biases + 3 * 8 + 4 + 2 * 4
 
 

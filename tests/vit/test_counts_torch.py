@@ -8,7 +8,19 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from lutra.vit import Cct, MlpMixer, Vit, count, hidden_width, total
+from lutra.nn.vision import VisionTransformer
+from lutra.nn.vision._linear import Linear
+from lutra.vit import (
+    Cct,
+    MlpMixer,
+    Precision,
+    Vit,
+    cct_2_3x2,
+    count,
+    deit_tiny,
+    hidden_width,
+    total,
+)
 
 
 class Encoder(nn.Module):
@@ -75,3 +87,12 @@ def test_parameters_and_products_are_those_of_torch(model: Vit | Cct) -> None:
     with FlopCounterMode(display=False) as counter:
         reference(torch.zeros(1, 3, 12, 20))
     assert 2 * found.macs == counter.get_total_flops()
+
+
+@pytest.mark.parametrize("model", [deit_tiny(), cct_2_3x2()], ids=["deit-t", "cct-2/3x2"])
+def test_bits_of_weights_are_those_of_the_layers(model: Vit | Cct) -> None:
+    model = model.model_copy(update={"precision": Precision(weights=4)})
+    module = VisionTransformer(model, (3, 32, 32), 10)
+    linear = [part for part in module.modules() if isinstance(part, Linear)]
+    held = sum(part.bits * part.linear_weight.numel() for part in linear)
+    assert total(count(model, (3, 32, 32), 10)).weight_bits == held

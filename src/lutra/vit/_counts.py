@@ -11,6 +11,8 @@ __all__ = ["count", "hidden_width", "token_count"]
 
 _WIDE, _RESIDUAL = 32, 16
 """Bits of biases and norms, and of what is added to the residual stream."""
+_EDGE = 8
+"""Of weights of the first layer, of pooling and of the head, at any precision."""
 
 
 def count(model: Vit | Cct, shape: tuple[int, int, int], classes: int) -> tuple[LayerCount, ...]:
@@ -43,8 +45,8 @@ def count(model: Vit | Cct, shape: tuple[int, int, int], classes: int) -> tuple[
     layers.append(_norm(model, n))
     if isinstance(model, Cct):
         scores = _linear("pooling", "head", model, n, model.dim, 1, True)
-        layers.append(replace(scores, macs=scores.macs + n * model.dim, nonlinear=n))
-    layers.append(_linear("head", "head", model, 1, model.dim, classes, True))
+        layers.append(_edge(replace(scores, macs=scores.macs + n * model.dim, nonlinear=n)))
+    layers.append(_edge(_linear("head", "head", model, 1, model.dim, classes, True)))
     return tuple(layers)
 
 
@@ -70,7 +72,7 @@ def hidden_width(model: Transformer) -> int:
 
 def _patches(model: Vit, planes: int, n: int) -> Iterator[LayerCount]:
     inputs = planes * model.patch**2
-    yield _linear("patches", "tokens", model, n - 1, inputs, model.dim, True)
+    yield _edge(_linear("patches", "tokens", model, n - 1, inputs, model.dim, True))
     yield _vectors("class token", "tokens", model.dim, _RESIDUAL)
 
 
@@ -81,6 +83,7 @@ def _convs(model: Cct, shape: tuple[int, int, int]) -> Iterator[LayerCount]:
         (height, width), after = sides[number], sides[number + 1]
         channels = model.dim if number == model.convolutions - 1 else 64
         layer = _linear("conv", "tokens", model, height * width, 9 * planes, channels, False)
+        layer = layer if number else _edge(layer)
         maximum = _in_windows(height) * _in_windows(width) - after[0] * after[1]
         compared = channels * (height * width + maximum)
         yield replace(layer, name=f"convolution {number + 1}", comparisons=compared)
@@ -155,6 +158,12 @@ def _linear(
         weight_bits=bits,
         stored_bits=bits + biases * _WIDE,
     )
+
+
+def _edge(layer: LayerCount) -> LayerCount:
+    """Return a layer in front of the encoders or behind them, whose weights have 8 bits always."""
+    bits, others = _EDGE * layer.weights, layer.stored_bits - layer.weight_bits
+    return replace(layer, weight_bits=bits, stored_bits=bits + others)
 
 
 def _norm(model: Transformer, n: int) -> LayerCount:
