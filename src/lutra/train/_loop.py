@@ -17,7 +17,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from lutra.data import Dataset
 from lutra.errors import CheckpointError, LutraError
@@ -35,6 +35,7 @@ from lutra.train._checkpoint import (
     unpack_optimizer,
 )
 from lutra.train._distributed import Shards
+from lutra.train._groups import parameter_groups
 from lutra.train._members import MemberLoss
 from lutra.train._mix import mix
 from lutra.train._random import generator
@@ -172,7 +173,7 @@ def fit(
     batch = min(config.batch, len(y))
     steps = max(1, len(y) // batch)
     optimizer = torch.optim.AdamW(
-        _parameter_groups(model, config),
+        parameter_groups(model, config),
         lr=config.learning_rate,
         betas=(config.beta1, config.beta2),
         fused=True,
@@ -409,27 +410,6 @@ def _finite(loss: Tensor, phase: Phase) -> float:
 
 def _diverged(what: str, phase: Phase) -> LutraError:
     return LutraError(f"{what} is no longer finite: {phase.remedy}")
-
-
-def _parameter_groups(model: nn.Module, config: TrainConfig) -> list[dict[str, Any]]:
-    """Decay weights alone: no norms, biases, thresholds or scalar affine maps.
-
-    The tables of a vision transformer learn faster than the rest, and do not decay.
-    """
-    decay, free, tables = [], [], []
-    vision = isinstance(model, VisionTransformer)
-    for name, parameter in model.named_parameters():
-        if vision and name.endswith("table_weight"):
-            tables.append(parameter)
-        else:
-            (decay if name.endswith("_weight") else free).append(parameter)
-    groups = [
-        {"params": decay, "weight_decay": config.weight_decay, "factor": 1.0},
-        {"params": free, "weight_decay": 0.0, "factor": 1.0},
-    ]
-    if tables:
-        groups.append({"params": tables, "weight_decay": 0.0, "factor": config.table_rate})
-    return groups
 
 
 @torch.no_grad()
