@@ -38,6 +38,9 @@ class LutMixer(Section):
     """Inputs per table."""
     candidates: Annotated[int, Field(ge=0)] = 64
     """Bits that each input selects among while training; 0 keeps the random wiring."""
+    gradient: Literal["extended", "difference"] = "extended"
+    """What tells a table's input its gradient: all entries, by their distance, or the two alone
+    that the input chooses between (`lutra.nn.functions.bit_mixing`)."""
     embedding_bits: Annotated[int, Field(ge=2, le=8)] = 4
     """Bits per summed value."""
 

@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from lutra.errors import ModelError
 from lutra.nn import Signal, TableLayer
 from lutra.nn.vision import LutChannelMixer, VisionTransformer
 from lutra.nn.vision._linear import Linear
+from lutra.nn.vision._nonlinear import whole_unit
 from lutra.nn.vision._range import Range
 from lutra.nn.vision._values import Values
 from lutra.vit import (
@@ -152,8 +154,8 @@ class Step(torch.autograd.Function):
         return gradient * (1 - distance.abs()).clamp_min(0)
 
 
-def mixer(seed: int, tables: list[int], learn: bool = True) -> LutChannelMixer:
-    config = LutMixer(kind="lut", tables=tables, thresholds=4, fan_in=4, learn_thresholds=learn)
+def mixer(seed: int, tables: list[int], **changes: Any) -> LutChannelMixer:
+    config = LutMixer(kind="lut", tables=tables, thresholds=4, fan_in=4).model_copy(update=changes)
     draw = torch.Generator().manual_seed(seed)
     found = LutChannelMixer(config, 7, Range(stream=True), generator=draw)
     with torch.no_grad():
@@ -163,9 +165,10 @@ def mixer(seed: int, tables: list[int], learn: bool = True) -> LutChannelMixer:
     return found
 
 
+@pytest.mark.parametrize("gradient", ["extended", "difference"])
 @pytest.mark.parametrize("tables", [[9], [12, 6], [8, 8, 5]])
-def test_gradients_of_tables_are_those_sample_by_sample(tables: list[int]) -> None:
-    module = mixer(0, tables)
+def test_gradients_of_tables_are_those_sample_by_sample(tables: list[int], gradient: str) -> None:
+    module = mixer(0, tables, gradient=gradient)
     draw = torch.Generator().manual_seed(1)
     x = torch.randn(3, 5, 7, generator=draw, requires_grad=True)
     residual = torch.randn(3, 5, 7, generator=draw, requires_grad=True)
@@ -310,3 +313,9 @@ def test_class_scores_compare_by_their_codes(kind: str) -> None:
     codes, real = model.codes(raw), model(raw)
     assert torch.equal(codes.argmax(1), real.argmax(1))
     assert torch.equal(codes.sort().values, codes.gather(1, real.argsort()))
+
+
+def test_a_unit_is_refused_where_weights_are_damaged() -> None:
+    assert [whole_unit(torch.tensor(scale)) for scale in (0.25, 3.0, 1e-9)] == [4, 1, 1 << 16]
+    with pytest.raises(ModelError, match="damaged"):
+        whole_unit(torch.tensor(math.nan))

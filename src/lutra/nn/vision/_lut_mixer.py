@@ -26,10 +26,10 @@ class LutChannelMixer(nn.Module):
     """``y_c = x_c + sum_i b_i E[i, c]``, token by token; b are the bits of the last tables.
 
     Thermometer bits of every channel (``x >= t``, thresholds in ascending order) address the
-    tables of the first layer, their bits those of the next. Tables train by DWN's extended finite
-    difference on the table-domain kernels. E is real while training in floating point; in
-    integers it has few bits, in units of the residual stream's times a power of two per channel,
-    so that one accumulator adds it all up and nothing is multiplied.
+    tables of the first layer, their bits those of the next. Tables train by finite differences,
+    DWN's extended ones or plain ones, on the table-domain kernels. E is real while training in
+    floating point; in integers it has few bits, in units of the residual stream's times a power of
+    two per channel, so that one accumulator adds it all up and nothing is multiplied.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class LutChannelMixer(nn.Module):
         features = self.thresholds.numel()
         for number, tables in enumerate(config.tables):
             wires = balanced_wiring(tables, config.fan_in, features, generator)
-            function = Direct(tables, config.fan_in, generator=generator)
+            function = Direct(tables, config.fan_in, gradient=config.gradient, generator=generator)
             quantiser = Quantiser(1, signed=False, threshold=1.0)
             quantiser.threshold.requires_grad_(False)
             self.layers.append(
