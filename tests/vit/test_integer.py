@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from lutra.vit import _integer, samples_at_once
 from tests.vit.models import SHAPE, images, random_model
 
 PIXELS = math.prod(SHAPE)
@@ -28,3 +29,13 @@ def test_pixels_may_come_in_any_integers() -> None:
     model, raw = random_model(0), images(3)
     assert (model.scores(raw.astype(np.int64)) == model.scores(raw)).all()
     assert model.scores(raw[:0]).shape == (0, 5)
+
+
+def test_large_images_go_through_a_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, raw = random_model(0), images(7)
+    expected = model.scores(raw)
+    heads, tokens = model.encoders[0].attention.heads, len(model.positions)
+    monkeypatch.setattr(_integer, "_MOST_SCORES", 3 * heads * tokens**2)
+    assert samples_at_once(heads, tokens) == 3
+    assert samples_at_once(heads, 100 * tokens) == 1
+    assert (model.scores(raw) == expected).all()

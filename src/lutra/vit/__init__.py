@@ -15,7 +15,12 @@ from lutra.vit._check import check
 from lutra.vit._config import Cct, LutMixer, MlpMixer, Precision, Transformer, Vit
 from lutra.vit._counts import count, hidden_width, token_count
 from lutra.vit._file import load_integer, save_integer
-from lutra.vit._integer import PIXEL_ZERO, IntegerEncoder, IntegerTransformer
+from lutra.vit._integer import (
+    PIXEL_ZERO,
+    IntegerEncoder,
+    IntegerTransformer,
+    samples_at_once,
+)
 from lutra.vit._layer_count import Block, LayerCount, Operations, total
 from lutra.vit._parts import STREAM_BITS
 from lutra.vit._published import (
@@ -60,6 +65,7 @@ __all__ = [
     "hidden_width",
     "load_integer",
     "parts",
+    "samples_at_once",
     "save_integer",
     "token_count",
     "total",

@@ -20,13 +20,19 @@ from lutra.vit._parts import (
     Rescale,
 )
 
-__all__ = ["PIXEL_ZERO", "IntegerEncoder", "IntegerTransformer"]
+__all__ = ["PIXEL_ZERO", "IntegerEncoder", "IntegerTransformer", "samples_at_once"]
 
 PIXEL_ZERO = 128
 """The pixel value that is code 0."""
 _GREATEST = 255
 _AT_ONCE = 64
-"""Samples, whose intermediate codes must fit the memory."""
+_MOST_SCORES = 1 << 25
+"""Of attention at once, in one array."""
+
+
+def samples_at_once(heads: int, tokens: int, most: int = _AT_ONCE) -> int:
+    """Return how many images to map at once, so that intermediate codes fit the memory."""
+    return max(1, min(most, _MOST_SCORES // (heads * tokens**2)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +98,9 @@ class IntegerTransformer:
             )
         if raw.size and (raw.min() < 0 or raw.max() > _GREATEST):
             raise ValueError(f"a pixel lies outside 0..{_GREATEST}")
-        parts = [self._scores(raw[i : i + _AT_ONCE]) for i in range(0, len(raw), _AT_ONCE)]
+        heads = max((encoder.attention.heads for encoder in self.encoders), default=1)
+        rows = samples_at_once(heads, len(self.positions))
+        parts = [self._scores(raw[i : i + rows]) for i in range(0, len(raw), rows)]
         return np.concatenate(parts) if parts else np.zeros((0, len(self.head.weight)), np.int64)
 
     def _scores(self, raw: NDArray[np.integer]) -> NDArray[np.int64]:

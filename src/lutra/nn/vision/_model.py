@@ -20,12 +20,14 @@ from lutra.nn.vision._range import Range, update_ranges
 from lutra.nn.vision._requantise import Requantise
 from lutra.nn.vision._tokenizer import ConvTokenizer, PatchTokenizer
 from lutra.nn.vision._values import Values, bounds, straight
-from lutra.vit import PIXEL_ZERO, STREAM_BITS, Cct, LutMixer, Vit
+from lutra.vit import PIXEL_ZERO, STREAM_BITS, Cct, LutMixer, Vit, samples_at_once
 
 __all__ = ["PIXEL", "AttentionPooling", "Encoder", "VisionTransformer", "whole_positions"]
 
 PIXEL = 1 / 64
 """Real value of a step of pixels, about one deviation of natural images' pixels by 64."""
+_AT_ONCE = 256
+"""Images, where memory allows."""
 
 
 class Encoder(nn.Module):
@@ -217,7 +219,8 @@ class VisionTransformer(nn.Module):
         training = self.training
         self.train(False)
         try:
-            parts = [self.scores(part.to(self.device)).x for part in raw.split(256)]
+            rows = samples_at_once(self.config.heads, self.positions.shape[1], _AT_ONCE)
+            parts = [self.scores(part.to(self.device)).x for part in raw.split(rows)]
         finally:
             self.train(training)
         scores = torch.cat(parts).cpu()
