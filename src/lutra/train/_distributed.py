@@ -117,8 +117,8 @@ def check_processes(count: int) -> None:
     processes = _processes()
     if count % processes:
         raise LutraError(
-            f"{processes} processes cannot share out train.shards = {count}: start 1 process, or "
-            "set train.shards, which vision transformers have, to a multiple"
+            f"{processes} processes cannot share out train.shards = {count}: start 1 process, or, "
+            "of a vision transformer, a power of two, with train.shards as many or more"
         )
 
 

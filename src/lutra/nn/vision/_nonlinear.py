@@ -1,8 +1,11 @@
 """Shiftmax and ShiftGELU of I-ViT (arXiv 2207.01405): exponentials by shifts."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from lutra.errors import ModelError
 from lutra.nn.vision._values import Values, straight
 from lutra.vit import (
     GELU_BITS,
@@ -65,8 +68,17 @@ class ShiftGelu(nn.Module):
 
 
 def whole_unit(scale: Tensor) -> int:
-    """Return how many codes of such a scale make up 1: a whole number from 1 to 2**16."""
-    return min(max(1, int((1 / scale).ceil())), _UNIT)
+    """Return how many codes of such a scale make up 1: a whole number from 1 to 2**16.
+
+    Raises
+    ------
+    ModelError
+        The scale is none.
+    """
+    codes = float((1 / scale).ceil())
+    if math.isnan(codes):
+        raise ModelError("a range of the model is not finite: its weights are damaged")
+    return int(min(max(1.0, codes), _UNIT))
 
 
 def _exponential(x: Tensor, unit: int, bits: int) -> Tensor:
