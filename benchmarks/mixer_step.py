@@ -9,11 +9,12 @@ the extended finite difference by gathering from a table of differences that has
 input and address, all in 32-bit numbers. The median of several rounds, sides in turn; ``ratio`` is
 the peer's time by ours, of the mixers alone.
 
-Limits, for each step of one mixer with 8 thresholds and two layers of 128 tables of six inputs: the
-MLP multiplies 3 x 2 x 8192 x 128 x 128 = 805 M times, 25 M cycles of 32 products. The tables'
-embedding takes half of that. Besides, thermometers compare 8.4 M times and write as many bytes, and
-their gradient is 34 MB that is written and read once; the tables gather 12.6 M bits forward, and
-12.6 M gradients of 4 bytes backward, a few M cycles where 16 to 64 of them go at once.
+Limits, for each step of one mixer with 8 thresholds and 1,024 tables of six inputs: the MLP
+multiplies 3 x 2 x 8192 x 128 x 128 = 805 M times, 25 M cycles of 32 products. The tables'
+embedding takes 3 x 8192 x 1024 x 128 = 3.2 G, four times that: bits are numbers where they train.
+Besides, thermometers compare 8.4 M times and write as many bytes, and their gradient is 34 MB that
+is written and read once; the tables gather 50 M bits forward, and 50 M gradients of 4 bytes
+backward, a few M cycles where 16 to 64 of them go at once.
 """
 
 import statistics
@@ -34,7 +35,7 @@ from lutra.vit import LutMixer, MlpMixer, cct_2_3x2
 
 BATCH, TOKENS, DIM, ROUNDS = 128, 64, 128, 7
 MLP = MlpMixer(kind="mlp", ratio=1)
-LUT = LutMixer(kind="lut", tables=[128, 128], thresholds=8, fan_in=6, candidates=0)
+LUT = LutMixer(kind="lut", tables=[1024], thresholds=8, fan_in=6, candidates=0)
 
 
 class Tables(nn.Module):
@@ -157,6 +158,7 @@ def main() -> int:
 def _mixers() -> dict[str, nn.Module]:
     draw, stream = torch.Generator().manual_seed(0), Range(stream=True)
     tables = LutChannelMixer(LUT, DIM, stream, generator=draw)
+    nn.init.normal_(tables.embedding, std=0.02, generator=draw)  # from nothing it would say nothing
     config = cct_2_3x2(MLP)
     dense = MlpChannelMixer(MLP, DIM, config.precision, stream, draw)
     return {"mlp": dense, "lut": tables, "torch": PlainMixer(tables)}
