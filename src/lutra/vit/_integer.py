@@ -26,7 +26,7 @@ PIXEL_ZERO = 128
 """The pixel value that is code 0."""
 _GREATEST = 255
 _AT_ONCE = 64
-_MOST_SCORES = 1 << 25
+_MOST_SCORES = 1 << 26
 """Of attention at once, in one array."""
 
 
