@@ -107,7 +107,7 @@ def _linear(seen: Pairs, unseen: Pairs) -> float:
 
 
 def _fit(shape: dict[str, Any], seen: Pairs, unseen: Pairs) -> float:
-    """Train one mixer as the training loop would, by least squares."""
+    """Train one mixer by least squares, its values at the full rate whatever the width."""
     table_rate, draw = shape.get("table_rate", 100), torch.Generator().manual_seed(1)
     given = {key: value for key, value in shape.items() if key != "table_rate"}
     config, dim = LutMixer(kind="lut", **given), seen[0].shape[1]

@@ -313,7 +313,7 @@ class Recipe(Section):
 
     def _digest_without(self, left_out: Any) -> str:
         content = self.model_dump(exclude=left_out)
-        content["model"].update((key, None) for key in content["model"] if key == "pretrained")
+        content["model"] |= dict.fromkeys({"pretrained"} & content["model"].keys())  # a place
         for section in (content["train"], content["train"]["distill"]):
             for key, silent in _LATER.items():
                 if section.get(key) == silent:
