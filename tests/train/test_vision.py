@@ -11,8 +11,9 @@ from lutra.data import Dataset, load
 from lutra.errors import CheckpointError, ModelError, RecipeError
 from lutra.nn.vision import VisionTransformer, freeze
 from lutra.recipe import Recipe, load_recipe, parse_recipe
-from lutra.train import _loop, accuracy, check, restore, train
+from lutra.train import _loop, accuracy, check, restore, restore_float, train
 from lutra.train._checkpoint import load_state, save_state
+from lutra.vit import Vit
 from tests.conftest import ROOT, first_rows, local
 from tests.nn.vision.test_deit import published
 
@@ -51,6 +52,21 @@ def test_a_small_transformer_learns_digits(mixer: dict[str, Any], tmp_path: Path
     scores = freeze(model).scores(data.test.x)
     assert (scores == model.codes(x).numpy()).all()
     assert found > 60
+
+
+def test_without_epochs_in_integers_the_model_is_rounded(few: Dataset, tmp_path: Path) -> None:
+    recipe = parse_recipe({**VIT, "model": VIT["model"] | {"quantised_epochs": 0}})
+    model = train(recipe, few, 0, tmp_path)
+    assert isinstance(model, VisionTransformer) and model.quantised
+    config = recipe.model
+    assert isinstance(config, Vit)
+    before = restore_float(recipe, config, few, 0, tmp_path)
+    before.quantise()
+    again = train(recipe, few, 0, tmp_path)
+    x = torch.from_numpy(few.test.x)
+    for same in (before, again, restore(recipe, few, 0, tmp_path)):
+        assert torch.equal(same.codes(x), model.codes(x))
+    assert (freeze(model).scores(few.test.x) == model.codes(x).numpy()).all()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="records what a GPU does")

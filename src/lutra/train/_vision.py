@@ -10,7 +10,7 @@ from lutra.errors import ModelError, RecipeError
 from lutra.files import sha256
 from lutra.nn.vision import VisionTransformer, freeze, load_deit
 from lutra.recipe import MappingConfig, Recipe
-from lutra.train._checkpoint import damaged, load_state, unpack
+from lutra.train._checkpoint import damaged, load_state, save_state, unpack
 from lutra.train._distributed import check_batch, device, joined
 from lutra.train._loop import Phase, Progress, fit
 from lutra.train._online import check_teacher, online_teacher, teacher_sha256
@@ -123,9 +123,20 @@ def _fit_integers(
     progress: Progress | None,
 ) -> None:
     model.quantise()
+    if not config.quantised_epochs:
+        _keep_rounded(model, phase)
+        return
     rate = config.quantised_rate * recipe.train.learning_rate
     settings = recipe.train.model_copy(update={"learning_rate": rate, "warmup": 0})
     fit(model, data, settings, phase, progress)
+
+
+def _keep_rounded(model: VisionTransformer, phase: Phase) -> None:
+    """Leave the model, rounded as it is, as what the phase in integers would have kept."""
+    if phase.shards.first:
+        save_state(phase.result, model.state_dict(), {"digest": phase.digest})
+    phase.shards.wait()
+    model.train(False)
 
 
 def restore_vision(

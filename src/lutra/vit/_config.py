@@ -68,8 +68,8 @@ class Transformer(Section):
     """Side that images are brought to first; 0 leaves them as they are."""
     drop_path: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """Share of samples that skip a branch of the last encoder in training; earlier ones less."""
-    quantised_epochs: Annotated[int, Field(ge=1, le=100_000)] = 2
-    """Epochs of training with integers after those with floats."""
+    quantised_epochs: Annotated[int, Field(ge=0, le=100_000)] = 2
+    """Epochs of training with integers after those with floats; 0 rounds what these leave."""
     quantised_rate: Annotated[float, Field(gt=0, le=1)] = 0.02
     """Their learning rate as a share of ``train.learning_rate``."""
     accelerator: AcceleratorConfig = AcceleratorConfig()
