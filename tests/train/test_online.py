@@ -95,7 +95,7 @@ def test_a_run_teaches_another(data: Dataset, taught: Path, tmp_path: Path) -> N
     content["train"]["distill"]["teacher"] = str(moved)
     other = parse_recipe(content)
     assert other.digest == recipe.digest
-    assert teacher_sha256(other) == sha256(moved / "train.best.safetensors")
+    assert teacher_sha256(other) == sha256(moved / "float.best.safetensors")
     restore(other, data, 0, tmp_path / "a")
     moved.rename(taught)
 
@@ -109,7 +109,7 @@ def test_a_teacher_that_cannot_teach_is_a_clear_error(
             train(parse_recipe(tiny_transformer("vit", distill=distill)), data, 0, tmp_path / "x")
         assert not (tmp_path / "x").exists()
 
-    refused(tmp_path, r"train\.best\.safetensors is not there; name the run folder")
+    refused(tmp_path, r"float\.best\.safetensors is not there; name the run folder")
     record(taught, "other")
     refused(taught, "other rows or classes")
     record(taught, data.sha256, (ROOT / "recipes" / "bthowen-mnist-s.toml").read_text())
