@@ -15,7 +15,7 @@ from lutra.nn._norm import BatchNorm
 from lutra.nn.families import FamilyModel
 from lutra.nn.vision import VisionTransformer, freeze
 from lutra.passes import pipeline
-from lutra.recipe import load_recipe
+from lutra.recipe import DistillConfig, load_recipe
 from lutra.report import published
 from lutra.train import build, check, train
 from lutra.trees import TreeLut
@@ -120,10 +120,11 @@ def test_contract_of_what_is_no_network(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", VISION)
 def test_contract_of_vision_transformers(path: Path, tmp_path: Path) -> None:
-    """Trained on some rows, an epoch in floating point and one in integers."""
+    """Trained on some rows, an epoch in floating point and one in integers, without a teacher."""
     recipe = load_recipe(path)
     whole = data(recipe.data.name, recipe.data.width, recipe.data.clip)
-    short = recipe.train.model_copy(update={"epochs": 1, "warmup": 0})
+    alone = {"epochs": 1, "warmup": 0, "distill": DistillConfig()}
+    short = recipe.train.model_copy(update=alone)
     part = replace(whole, train=Split(whole.train.x[:512], whole.train.y[:512]))
     trained = train(recipe.model_copy(update={"train": short}), part, 1, tmp_path)
     assert isinstance(trained, VisionTransformer)
