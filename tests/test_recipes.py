@@ -33,6 +33,7 @@ LARGE = {
     "bthowen-mnist-xl",
     "conv-mnist-lut6",
     "conv-mnist-s",
+    "cct-2-cifar10-lut-distilled",
     "cct-2-tiny-imagenet-32-lut",
     "cct-2-tiny-imagenet-32-mlp",
     "difflogic-mnist-small",
@@ -49,7 +50,7 @@ LARGE = {
     "uleen-mnist-m",
 }
 """Tables of many megabits or by ten thousands, unpruned edges, wide sums: minutes to simulate. Or
-images by the hundred thousand."""
+images by the hundred thousand, or the network of another recipe."""
 NETWORKS, OTHERS, VISION = [], [], []
 for path in RECIPES:
     marks = [pytest.mark.slow, pytest.mark.timeout(3000)] if path.stem in LARGE else []
