@@ -34,6 +34,7 @@ LARGE = {
     "conv-mnist-lut6",
     "conv-mnist-s",
     "cct-2-cifar10-lut-distilled",
+    "cct-2-cifar10-mlp-distilled",
     "cct-2-tiny-imagenet-32-lut",
     "cct-2-tiny-imagenet-32-mlp",
     "difflogic-mnist-small",
