@@ -4,7 +4,7 @@
 
 CCT-2/3x2 on CIFAR-10 with its MLPs and with LUT mixers: the same recipe but for the mixer, so the
 same epochs and rates, one seed each. `points` is what the mixers lose on test, both in integers,
-`points_distilled` the same where both learn from that transformer with MLPs.
+`points_cutmix` the same where both learn from images with boxes of others.
 Every accuracy of the integer models is that of the codes of the numpy reference, which are held
 against the trained model on all test rows. `embedding` has the LUT model at other bits per summed
 value: quantised after training in floating point, as published, and trained so. Run folders are
@@ -27,8 +27,8 @@ ROOT = Path(__file__).parents[1]
 RECIPES = {
     "mlp": "cct-2-cifar10-mlp",
     "lut": "cct-2-cifar10-lut",
-    "mlp_distilled": "cct-2-cifar10-mlp-distilled",
-    "lut_distilled": "cct-2-cifar10-lut-distilled",
+    "mlp_cutmix": "cct-2-cifar10-mlp-cutmix",
+    "lut_cutmix": "cct-2-cifar10-lut-cutmix",
 }
 BITS = (8, 4, 2)
 PUBLISHED = {
@@ -47,7 +47,7 @@ def main() -> int:
         "llvit-gap",
         {
             "points": test["mlp"] - test["lut"],
-            "points_distilled": test["mlp_distilled"] - test["lut_distilled"],
+            "points_cutmix": test["mlp_cutmix"] - test["lut_cutmix"],
             "ours": test["lut"],
             "peer": test["mlp"],
             "ratio": test["lut"] / test["mlp"],
