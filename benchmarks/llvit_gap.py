@@ -4,7 +4,8 @@
 
 CCT-2/3x2 on CIFAR-10 with its MLPs and with LUT mixers: the same recipe but for the mixer, so the
 same epochs and rates, one seed each. `points` is what the mixers lose on test, both in integers,
-`points_cutmix` the same where both learn from images with boxes of others.
+`points_cutmix` the same where both learn from images with boxes of others, there with twice the
+tables.
 Every accuracy of the integer models is that of the codes of the numpy reference, which are held
 against the trained model on all test rows. `embedding` has the LUT model at other bits per summed
 value: quantised after training in floating point, as published, and trained so. Run folders are

@@ -15,7 +15,7 @@ from lutra.nn._norm import BatchNorm
 from lutra.nn.families import FamilyModel
 from lutra.nn.vision import VisionTransformer, freeze
 from lutra.passes import pipeline
-from lutra.recipe import DistillConfig, load_recipe
+from lutra.recipe import load_recipe
 from lutra.report import published
 from lutra.train import build, check, train
 from lutra.trees import TreeLut
@@ -51,7 +51,7 @@ LARGE = {
     "uleen-mnist-m",
 }
 """Tables of many megabits or by ten thousands, unpruned edges, wide sums: minutes to simulate. Or
-images by the hundred thousand, or the network of another recipe."""
+images by the hundred thousand, or the network of another recipe or nearly so."""
 NETWORKS, OTHERS, VISION = [], [], []
 for path in RECIPES:
     marks = [pytest.mark.slow, pytest.mark.timeout(3000)] if path.stem in LARGE else []
@@ -122,11 +122,10 @@ def test_contract_of_what_is_no_network(path: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", VISION)
 def test_contract_of_vision_transformers(path: Path, tmp_path: Path) -> None:
-    """Trained on some rows, an epoch in floating point and one in integers, without a teacher."""
+    """Trained on some rows, an epoch in floating point and one in integers."""
     recipe = load_recipe(path)
     whole = data(recipe.data.name, recipe.data.width, recipe.data.clip)
-    alone = {"epochs": 1, "warmup": 0, "distill": DistillConfig()}
-    short = recipe.train.model_copy(update=alone)
+    short = recipe.train.model_copy(update={"epochs": 1, "warmup": 0})
     part = replace(whole, train=Split(whole.train.x[:512], whole.train.y[:512]))
     trained = train(recipe.model_copy(update={"train": short}), part, 1, tmp_path)
     assert isinstance(trained, VisionTransformer)

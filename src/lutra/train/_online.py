@@ -23,8 +23,7 @@ from lutra.vit import Cct, Vit
 __all__ = ["check_teacher", "online_teacher", "teacher_sha256"]
 
 _WEIGHTS = "float.best.safetensors"
-"""As it was before it trained in integers, whose simulation takes five times as long and says no
-more."""
+"""As it was before it trained in integers, whose simulation takes four times as long."""
 
 
 def check_teacher(recipe: Recipe, data: Dataset) -> None:
