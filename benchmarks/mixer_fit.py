@@ -6,7 +6,7 @@ The MLPs of a trained CCT-2/3x2 (recipe ``cct-2-cifar10-mlp``, trained first whe
 what a mixer of tables is to imitate, encoder by encoder: by least squares, from nothing, in the
 same steps and at the same rates for every shape. A figure is the share of the outputs' variance
 that is explained (R2) on tokens of images that the fit has not seen; ``linear`` is the best affine
-map. `ratio` is what the recipe's shape leaves unexplained by what two layers of 256 do.
+map. `ratio` is what 512 tables leave unexplained by what two layers of 256 do.
 """
 
 import math

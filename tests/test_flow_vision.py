@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from torch import Tensor
 
 from lutra import flow
 from lutra.errors import CircuitError, VerifyError
 from lutra.nn.vision import VisionTransformer
 from lutra.report import load_result
-from lutra.train import restore_float, train_integers
+from lutra.train import restore, restore_float, train_integers
+from lutra.train._checkpoint import load_state, save_state
 from lutra.vit import IntegerTransformer, Vit, load_integer
 
 from .train.vision import few, weights
@@ -80,6 +82,7 @@ def test_a_run_leaves_integers_and_an_equal_accelerator(run: flow.Run) -> None:
 def test_a_difference_between_torch_and_integers_stops_the_run(
     run: flow.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And an earlier compilation that was equal stays as it was."""
     plain = IntegerTransformer.scores
 
     def wrong(model: IntegerTransformer, raw: Any) -> Any:
@@ -90,7 +93,20 @@ def test_a_difference_between_torch_and_integers_stops_the_run(
     monkeypatch.setattr(IntegerTransformer, "scores", wrong)
     with pytest.raises(VerifyError, match=r"model and integers differ: .*sample 17"):
         run.compile()
-    assert load_result(run.result_path).accuracy is None
+    assert load_result(run.result_path).accuracy is None and not run.integer_path.exists()
+    monkeypatch.setattr(IntegerTransformer, "scores", plain)
+    run.compile()
+    before = run.integer_path.read_bytes()
+    model = restore(run.recipe, run.data, run.seed, run.folder)
+    assert isinstance(model, VisionTransformer)
+    with torch.no_grad():
+        model.head.bias.add_(1)
+    path = run.folder / "train.best.safetensors"
+    save_state(path, model.state_dict(), load_state(path)[1])
+    monkeypatch.setattr(IntegerTransformer, "scores", wrong)
+    with pytest.raises(VerifyError):
+        run.compile()
+    assert run.integer_path.read_bytes() == before
 
 
 def test_test_rows_are_resized_a_few_at_a_time(

@@ -1,7 +1,8 @@
 """The steps from a recipe to a report, each one resumable and each one recorded.
 
-A run folder holds ``train.*`` (see `lutra.train`), ``circuit.safetensors``, ``rtl/``, ``synth/``,
-``result.json`` (`lutra.RunResult`: every step adds its part) and ``report.html``.
+A run folder holds ``train.*``, a vision transformer's ``float.*`` (see `lutra.train`),
+``circuit.safetensors`` or ``integer.safetensors``, ``rtl/``, ``synth/``, ``result.json``
+(`lutra.RunResult`: every step adds its part) and ``report.html``.
 """
 
 import os
@@ -89,15 +90,8 @@ class Run:
         check(self.recipe, self.data, self.seed)  # what cannot be built leaves no folder
         with exclusive(self.folder):
             model = train_model(self.recipe, self.data, self.seed, self.folder, progress)
-        history = [
-            row
-            for path in (
-                *sorted(self.folder.glob("dense*.jsonl")),
-                self.folder / "float.jsonl",
-                self.folder / "train.jsonl",
-            )
-            for row in _read_log(path)
-        ]
+        logs = [*sorted(self.folder.glob("dense*.jsonl")), self.folder / "float.jsonl"]
+        history = [row for path in (*logs, self.folder / "train.jsonl") for row in _read_log(path)]
         last = {row.phase: row.seconds for row in history}
         last |= {row.phase: row.seconds for row in _read_log(self.folder / "teacher.jsonl")}
         training = Training(
@@ -188,18 +182,19 @@ class Run:
         """Write the integer model; prove model == integer model, read back, on the test part."""
         started, data = time.monotonic(), self.data
         before = self.integer_path.read_bytes() if self.integer_path.exists() else None
-        save_integer(freeze(model), self.integer_path)
-        integer = load_integer(self.integer_path)
+        unproven = save_integer(freeze(model), self.folder / ".integer.part")
+        integer = load_integer(unproven)
         raw = torch.from_numpy(data.test.x)
         found: list[NDArray[np.int64]] = []
         for rows in raw.split(_ROWS):
-            say(f"integer model == trained model on test row {len(found) * _ROWS:,}")
+            say(f"integer model on test row {len(found) * _ROWS:,}")
             found.append(integer.scores(model.resized(rows).numpy()))
         scores = np.concatenate(found)
         codes = model.codes(raw).numpy()
         difference = first_difference({"scores": codes}, {"scores": scores})
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: model and integers differ: {difference}")
+        unproven.replace(self.integer_path)
 
         def predict(part: Split) -> NDArray[np.int64]:
             given = scores if part is data.test else model.codes(torch.from_numpy(part.x)).numpy()

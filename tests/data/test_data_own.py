@@ -123,6 +123,14 @@ def test_missing_path(tmp_path, alone):
             load(name, folder=tmp_path / ("x" * 5000))
 
 
+def test_npz_colour_images(npz):
+    x = np.random.default_rng(0).integers(0, 256, (9, 3, 4, 5)).astype(np.uint8)
+    y = np.arange(9) % 3
+    found = load("npz", path=npz(x_train=x[:6], y_train=y[:6], x_test=x[6:], y_test=y[6:]))
+    assert found.image_shape == (3, 4, 5)
+    assert np.array_equal(found.test.x, x[6:].reshape(3, 60))
+
+
 def test_npz_images(npz):
     rng = np.random.default_rng(0)
     x, y = rng.integers(0, 256, (9, 4, 5)).astype(np.uint8), np.arange(9) % 3
@@ -175,7 +183,11 @@ LATE = np.r_[np.full(7, 1.5), np.nan, 2, 3][:, None]
         ({"y": Y}, ["'x_train' is missing"]),
         ({"x_train": X, "y_train": Y}, ["'x_test' is missing"]),
         ({"x": X, "y": Y[:3]}, ["4 rows", "3 labels"]),
-        ({"x": X[0], "y": Y}, ["'x'", "rank 1", "2 or 3"]),
+        ({"x": X[0], "y": Y}, ["'x'", "rank 1", "2 or 3 or 4"]),
+        (
+            {"x": np.ones((4, 5, 6, 3)), "y": Y},
+            ["(4, 5, 6, 3)", "planes come before", "(0, 3, 1, 2)"],
+        ),
         ({"x": X.astype(complex), "y": Y}, ["'x'", "complex"]),
         ({"x": X, "y": Y.astype(float)}, ["'y'", "float", "int"]),
         ({"x": X, "y": Y.astype(object)}, ["object"]),

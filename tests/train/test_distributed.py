@@ -9,7 +9,7 @@ import torch
 
 from lutra.errors import LutraError, RecipeError
 from lutra.recipe import parse_recipe
-from lutra.train import train
+from lutra.train import check, train
 from lutra.train._distributed import Shards, _pairwise, check_batch
 
 from .vision import few, run, tiny_transformer, weights
@@ -76,6 +76,8 @@ def test_processes_that_do_not_fit_are_refused(
     for content in (tiny_transformer("vit", shards=2), tiny_content):
         with pytest.raises(LutraError, match=r"4 processes cannot share out train\.shards"):
             train(parse_recipe(content), few(), 0, tmp_path / "none")
+        with pytest.raises(LutraError, match=r"4 processes cannot share out train\.shards"):
+            check(parse_recipe(content), few(), 0)
     monkeypatch.setattr(torch.distributed, "is_gloo_available", lambda: False)
     with pytest.raises(LutraError, match="no gloo"):
         train(parse_recipe(tiny_transformer("vit", shards=4)), few(), 0, tmp_path / "none")

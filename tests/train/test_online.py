@@ -1,6 +1,7 @@
 """Teachers of vision transformers see the very batches that are trained on."""
 
 import json
+import shutil
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from lutra.errors import RecipeError
 from lutra.files import sha256
 from lutra.nn import Teacher
 from lutra.recipe import DistillConfig, load_recipe, parse_recipe
-from lutra.train import restore, train
+from lutra.train import check, restore, train
 from lutra.train._distributed import Shards
 from lutra.train._loop import Batch, Phase, _gradients, _loss
 from lutra.train._online import teacher_sha256
@@ -123,6 +124,24 @@ def test_a_teacher_that_cannot_teach_is_a_clear_error(
         parse_recipe(tiny_content)
     with pytest.raises(RecipeError, match="of no use without weight"):
         parse_recipe(tiny_transformer("vit", distill={"teacher": "somewhere"}))
+
+
+@pytest.mark.parametrize("damage", ["cut", "integers", "other"])
+def test_a_teacher_of_damaged_weights_is_a_clear_error(
+    data: Dataset, taught: Path, tmp_path: Path, damage: str
+) -> None:
+    folder = tmp_path / "teacher"
+    shutil.copytree(taught, folder)
+    path = folder / "float.best.safetensors"
+    if damage == "cut":
+        path.write_bytes(path.read_bytes()[:1000])
+    elif damage == "integers":
+        shutil.copy(folder / "train.best.safetensors", path)
+    else:
+        record(folder, data.sha256, TEACHER.replace("dim = 8", "dim = 16"))
+    distill = {"weight": 0.5, "teacher": str(folder)}
+    with pytest.raises(RecipeError, match=r"teacher: .*float\.best\.safetensors .* train that run"):
+        check(parse_recipe(tiny_transformer("vit", distill=distill)), data, 0)
 
 
 def test_a_teacher_of_another_patch_is_a_clear_error(

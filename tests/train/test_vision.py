@@ -85,7 +85,14 @@ def test_recorded_steps_are_those_of_python(
     ("backbone", "says"),
     [
         ({"resize": 512, "patch": 512}, "patches: inputs: 786432 is not within 1 and 65536"),
-        ({"resize": 512, "patch": 4}, "encoder 0, attention: scores: 536936450 is not within"),
+        (
+            {"resize": 1024, "patch": 1, "dim": 8192},
+            "1,048,577 tokens have 8,589,942,784 channels of tokens, more than 67,108,864; take",
+        ),
+        (
+            {"resize": 512, "patch": 4},
+            "16,385 tokens have 536,936,450 scores, more than 67,108,864; take",
+        ),
     ],
 )
 def test_what_no_integers_can_be_made_of_is_not_trained(
@@ -93,6 +100,28 @@ def test_what_no_integers_can_be_made_of_is_not_trained(
 ) -> None:
     with pytest.raises(RecipeError, match=f"recipe 'small' on .*{says}"):
         check(parse_recipe({**VIT, "model": VIT["model"] | backbone}), few, 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"image": None}, "not rows that are no images"),
+        ({"width": 12}, "not pixels of 12 bits"),
+        ({"signed": True}, "not pixels of signed numbers"),
+    ],
+)
+def test_what_is_no_image_of_bytes_is_refused(
+    change: dict[str, Any], says: str, few: Dataset
+) -> None:
+    with pytest.raises(RecipeError, match=f"needs images of unsigned pixels, 8 bits .*{says}"):
+        check(parse_recipe(VIT), Dataset(**{**vars(few), **change}), 0)
+
+
+def test_one_candidate_is_no_choice() -> None:
+    content = {**VIT, "model": VIT["model"] | {"mixer": {"kind": "lut", "tables": [12]}}}
+    content["model"]["mixer"]["candidates"] = 1
+    with pytest.raises(RecipeError, match="candidates = 1 leaves nothing to select"):
+        parse_recipe(content)
 
 
 def test_weights_of_floats_are_no_integers(few: Dataset, tmp_path: Path) -> None:

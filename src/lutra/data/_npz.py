@@ -19,8 +19,9 @@ Arrays = dict[str, NDArray]
 def load_npz(request: Request) -> Table:
     """Load an npz file with ``x_train y_train [x_val y_val] x_test y_test``, or ``x y``.
 
-    Features have shape (samples, features), or (samples, height, width) for images. Labels are
-    text, or whole numbers that ``classes`` may name. ``features`` may name the features.
+    Features have shape (samples, features), or for images (samples, height, width) or
+    (samples, planes, height, width). Labels are text, or whole numbers that ``classes`` may name.
+    ``features`` may name the features.
     """
     path = own_path(request)
     arrays = read_arrays(path)
@@ -50,7 +51,7 @@ def load_npz(request: Request) -> Table:
         train, test = hold_out(rows[""], request.test, 0, f"{path}: test")
     else:
         train, test = rows["_train"], rows["_test"]
-    image = (x.shape[1], x.shape[2]) if x.ndim == 3 else None
+    image = (x.shape[-2], x.shape[-1]) if x.ndim > 2 else None
     validation = rows.get("_val")
     return Table(path.stem, train, validation, test, names, features, image, source=str(path))
 
@@ -93,11 +94,18 @@ def array(path: Path, arrays: Arrays, key: str, kinds: str, ranks: tuple[int, ..
     return found
 
 
+_MOST_PLANES = 4
+"""Of colour, by which images that have them last are told."""
 _KINDS = {"b": "bool", "i": "int", "u": "unsigned int", "f": "float", "U": "text"}
 
 
 def _part(path: Path, arrays: Arrays, part: str) -> tuple[NDArray, NDArray]:
-    x = array(path, arrays, f"x{part}", "biuf", (2, 3))
+    x = array(path, arrays, f"x{part}", "biuf", (2, 3, 4))
+    if x.ndim == 4 and x.shape[3] <= _MOST_PLANES < x.shape[1]:
+        raise DataError(
+            f"{path}: array 'x{part}' has shape {x.shape}; colour planes come before height and "
+            "width: transpose it by (0, 3, 1, 2)"
+        )
     y = array(path, arrays, f"y{part}", "biuU", (1,))
     if len(x) != len(y):
         raise DataError(f"{path}: {len(x)} rows in 'x{part}', {len(y)} labels in 'y{part}'")

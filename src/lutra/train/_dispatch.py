@@ -22,7 +22,8 @@ __all__ = ["check", "restore", "train"]
 
 
 def check(recipe: Recipe, data: Dataset, seed: int) -> None:
-    """Raise RecipeError or ModelError where the recipe does not fit the data set."""
+    """Raise LutraError where the recipe does not fit the data set, or torchrun's processes."""
+    check_processes(recipe.train.shards)
     if isinstance(recipe.model, TreeLut):
         check_forest(recipe, recipe.model, data)
     elif isinstance(recipe.model, Bthowen):

@@ -85,7 +85,7 @@ class Phase:
     Parameters
     ----------
     name
-        ``dense`` or ``train``; names the files.
+        ``dense``, ``teacher``, ``float`` or ``train``; names the files.
     epochs, seed, digest
         Length, seed of every draw, and the fingerprint that a checkpoint must carry.
     penalty

@@ -9,12 +9,12 @@ import torch
 from torch import Tensor
 
 from lutra.data import Dataset
-from lutra.errors import RecipeError
+from lutra.errors import CheckpointError, RecipeError
 from lutra.files import read_json, sha256
 from lutra.nn import Teacher
 from lutra.nn.vision import VisionTransformer
 from lutra.recipe import Recipe, parse_recipe
-from lutra.train._checkpoint import load_state, unpack
+from lutra.train._checkpoint import damaged, load_state, unpack
 from lutra.train._distributed import Shards, device
 from lutra.train._loop import Phase, Progress
 from lutra.train._teacher import train_dense
@@ -29,7 +29,7 @@ _WEIGHTS = "float.best.safetensors"
 def check_teacher(recipe: Recipe, data: Dataset) -> None:
     """Raise RecipeError where the run that a recipe names as its teacher cannot teach it."""
     if (name := recipe.train.distill.teacher) is not None:
-        _record(Path(name), data)
+        _restored(Path(name), data)
 
 
 def teacher_sha256(recipe: Recipe) -> str:
@@ -77,12 +77,19 @@ def _restored(folder: Path, data: Dataset) -> VisionTransformer:
     config = _recipe(record, folder).model
     assert isinstance(config, Vit | Cct) and shape is not None
     path = _weights(folder)
-    tensors, _ = load_state(path)
     try:
         model = VisionTransformer(config, shape, len(data.classes))
     except ValueError as error:
         raise RecipeError(f"train.distill.teacher: {folder / 'result.json'}: {error}") from error
-    unpack(model, tensors, "", path)
+    try:
+        unpack(model, load_state(path)[0], "", path)
+        if model.quantised:
+            raise damaged(path, "it computes in integers")
+    except CheckpointError as error:
+        raise RecipeError(
+            f"train.distill.teacher: {path} does not hold what its recipe trained in floating "
+            "point; train that run anew, or name another"
+        ) from error
     return model
 
 

@@ -43,7 +43,12 @@ def build_vision(recipe: Recipe, config: Vit | Cct, data: Dataset, seed: int) ->
         check_parts(recipe, data)
         shape = data.image_shape
         if shape is None or data.width > 8 or data.signed:
-            raise ValueError("a vision transformer needs images of up to 8 bits per pixel")
+            kind = "of signed numbers" if data.signed else f"of {data.width} bits"
+            found = "rows that are no images" if shape is None else f"pixels {kind}"
+            raise ValueError(
+                f"a vision transformer needs images of unsigned pixels, 8 bits at most, not {found}"
+            )
+        vit.check_size(config, shape)
         model = VisionTransformer(
             config, shape, len(data.classes), generator(seed, "initial weights")
         )

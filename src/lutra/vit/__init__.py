@@ -11,7 +11,7 @@ from lutra.vit._arithmetic import (
     clamp,
     exponential_bits,
 )
-from lutra.vit._check import check
+from lutra.vit._check import check, check_size
 from lutra.vit._config import Cct, LutMixer, MlpMixer, Precision, Transformer, Vit
 from lutra.vit._counts import count, hidden_width, token_count
 from lutra.vit._file import load_integer, save_integer
@@ -58,6 +58,7 @@ __all__ = [
     "cct_7_3x1",
     "cct_7_3x2",
     "check",
+    "check_size",
     "clamp",
     "count",
     "deit_tiny",

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from lutra.vit._arithmetic import MULTIPLIER_BITS, Codes
+from lutra.vit._config import Cct, Vit
 from lutra.vit._integer import IntegerEncoder, IntegerTransformer
 from lutra.vit._parts import (
     STREAM_BITS,
@@ -17,7 +18,7 @@ from lutra.vit._parts import (
     Rescale,
 )
 
-__all__ = ["check"]
+__all__ = ["check", "check_size"]
 
 _BITS = 8
 """Of weights, of activations, of summed values."""
@@ -54,6 +55,23 @@ def check(model: IntegerTransformer) -> None:
     if model.pooling is not None:
         _pooling("pooling", model.pooling, tokens, dim)
     _linear("head", model.head, dim, None)
+
+
+def check_size(config: Vit | Cct, shape: tuple[int, int, int]) -> None:
+    """Raise ValueError where images of (planes, height, width) make too many tokens for `check`.
+
+    This needs no model, which might not fit into memory.
+    """
+    tokens = config.tokens(shape[1:])
+    for what, values in (
+        ("channels of tokens", tokens * config.dim),
+        ("scores", config.heads * tokens**2),
+    ):
+        if values > _MOST_VALUES:
+            raise ValueError(
+                f"{tokens:,} tokens have {values:,} {what}, more than {_MOST_VALUES:,}; take "
+                "smaller images (model.resize), larger patches or more convolutions"
+            )
 
 
 def _patches(patches: Patches, shape: tuple[int, int, int]) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """Vision transformers as recipes describe them: backbones, channel mixers, precision."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -43,6 +43,12 @@ class LutMixer(Section):
     that the input chooses between (`lutra.nn.functions.bit_mixing`)."""
     embedding_bits: Annotated[int, Field(ge=2, le=8)] = 4
     """Bits per summed value."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "LutMixer":
+        if self.candidates == 1:
+            raise ValueError("candidates = 1 leaves nothing to select; 0 is random wiring")
+        return self
 
 
 Mixer = Annotated[MlpMixer | LutMixer, Field(discriminator="kind")]
@@ -92,6 +98,8 @@ class Transformer(Section):
 class Vit(Transformer):
     """ViT with a class token (DeiT, arXiv 2012.12877; I-ViT, arXiv 2207.01405)."""
 
+    epsilon: ClassVar[float] = 1e-6
+    """Added to the variance of a norm in floating point."""
     family: Literal["vit"]
     patch: Size
     """Side of the patches that tokens are made of."""
@@ -121,6 +129,7 @@ class Cct(Transformer):
     tokens; the mean of the last tokens, weighted by attention, is classified.
     """
 
+    epsilon: ClassVar[float] = 1e-5
     family: Literal["cct"]
     convolutions: Annotated[int, Field(ge=1, le=4)]
     """The last one has ``dim`` channels, those before it 64."""

@@ -71,7 +71,7 @@ def scores(given: dict[str, Tensor], pixels: Tensor) -> Tensor:
     x = torch.cat([w["cls_token"].expand(len(x), 1, DIM), x], 1) + w["pos_embed"]
 
     def norm(x: Tensor, name: str) -> Tensor:
-        return F.layer_norm(x, (DIM,), w[f"{name}.weight"], w[f"{name}.bias"], 1e-5)
+        return F.layer_norm(x, (DIM,), w[f"{name}.weight"], w[f"{name}.bias"], 1e-6)
 
     for number in range(LAYERS):
         block = f"blocks.{number}"

@@ -116,10 +116,12 @@ def test_figure_9_grows_with_channels_and_falls_with_tokens() -> None:
 
 
 def test_the_command_writes_tables_and_figures(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
     assert main(["report", "llvit", "--out", str(tmp_path)]) == 0
-    assert "Table II" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "Table II" in said and "…" not in said  # nothing is cut off
     files = sorted(path.name for path in (tmp_path / "llvit").iterdir())
     assert files == ["figure7.svg", "figure8.svg", "figure9a.svg", "figure9b.svg"]
     for path in (tmp_path / "llvit").iterdir():

@@ -43,10 +43,12 @@ Module = TypeVar("Module", bound=nn.Module)
 def freeze(model: VisionTransformer) -> IntegerTransformer:
     """Return the integer-only model that ``model`` simulates in its integer mode.
 
+    Where ``model`` resizes images it reads them as `VisionTransformer.resized` gives them.
+
     Raises
     ------
     ValueError
-        The model computes in floating point, or resizes images: give it images of its size.
+        The model computes in floating point.
     """
     if not model.quantised:
         raise ValueError("the model computes in floating point: quantise it first")

@@ -8,7 +8,7 @@ from lutra.nn.vision._nonlinear import ShiftGelu
 from lutra.nn.vision._range import Range
 from lutra.nn.vision._requantise import Requantise
 from lutra.nn.vision._values import Values
-from lutra.vit import MlpMixer, Precision
+from lutra.vit import STREAM_BITS, MlpMixer, Precision
 
 __all__ = ["MlpChannelMixer"]
 
@@ -46,7 +46,7 @@ class MlpChannelMixer(nn.Module):
         self.gelu = ShiftGelu()
         self.activated = Requantise(activations)
         self.down = Linear(hidden, dim, weights, True, activations, generator)
-        self.added = Requantise(16, stream)
+        self.added = Requantise(STREAM_BITS, stream)
 
     def forward(self, values: Values, residual: Values, kept: torch.Tensor | None) -> Values:
         """Mix the channels of (batch, tokens, dim) and add them to the residual stream.

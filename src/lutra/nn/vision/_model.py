@@ -53,13 +53,14 @@ class Encoder(nn.Module):
         super().__init__()
         dim, precision = config.dim, config.precision
         bias = isinstance(config, Vit)
-        self.norm1 = LayerNorm(dim, precision.activations)
+        self.norm1 = LayerNorm(dim, precision.activations, epsilon=config.epsilon)
         self.attention = Attention(dim, config.heads, bias, precision, generator)
         self.added = Requantise(STREAM_BITS, stream)
         if isinstance(config, Vit):
-            self.norm2, self.mixer_input = LayerNorm(dim, precision.activations), None
+            self.norm2 = LayerNorm(dim, precision.activations, epsilon=config.epsilon)
+            self.mixer_input = None
         else:
-            self.norm2 = LayerNorm(dim, STREAM_BITS, stream)
+            self.norm2 = LayerNorm(dim, STREAM_BITS, stream, config.epsilon)
             self.mixer_input = Requantise(precision.activations)
         if isinstance(config.mixer, LutMixer):
             name = f"encoder{number}"
@@ -135,7 +136,7 @@ class VisionTransformer(nn.Module):
         self.encoders = nn.ModuleList(
             Encoder(config, self.stream, number, generator) for number in range(config.layers)
         )
-        self.norm = LayerNorm(dim, activations)
+        self.norm = LayerNorm(dim, activations, epsilon=config.epsilon)
         self.pooling: AttentionPooling | None = None
         if isinstance(config, Cct):
             self.pooling = AttentionPooling(dim, activations, generator)

@@ -12,8 +12,6 @@ from lutra.vit import MULTIPLIER_BITS, NORM_BITS
 
 __all__ = ["LayerNorm"]
 
-_EPS = 1e-5
-
 
 class LayerNorm(Ranged):
     """Normalise the last axis, scale and shift every channel, quantise.
@@ -30,17 +28,22 @@ class LayerNorm(Ranged):
         Of the last axis.
     bits, range_
         Of the result, see `Ranged`.
+    epsilon
+        Added to the variance in floating point; integers have none.
     """
 
-    def __init__(self, channels: int, bits: int, range_: Range | None = None) -> None:
+    def __init__(
+        self, channels: int, bits: int, range_: Range | None = None, epsilon: float = 1e-6
+    ) -> None:
         super().__init__(bits, range_)
+        self.epsilon = epsilon
         self.gain = nn.Parameter(torch.ones(channels))
         self.bias = nn.Parameter(torch.zeros(channels))
 
     def forward(self, values: Values) -> Values:
         """Normalise."""
         real = values.real
-        smooth = F.layer_norm(real, self.gain.shape, self.gain, self.bias, _EPS)
+        smooth = F.layer_norm(real, self.gain.shape, self.gain, self.bias, self.epsilon)
         self.range.observe(smooth)
         if values.scale is None:
             return Values(smooth)

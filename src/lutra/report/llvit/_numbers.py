@@ -27,7 +27,7 @@ def run_on(model: Vit, side: int) -> Performance:
 def numbers() -> tuple[Compared, ...]:
     """Return the figures: latency, energy from arrays of 32 x 32, throughput from 16 x 16.
 
-    That is what the published ones are; `design_points` has them from one design.
+    That is what the published ones are; `lutra.report.llvit.design_table` has them from one design.
     """
     base, ours = run_on(BASELINE, 32), run_on(LL_VIT, 32)
     throughput = run_on(LL_VIT, 16).images_per_second
