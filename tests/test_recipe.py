@@ -161,6 +161,8 @@ def test_every_recipe_loads_and_carries_its_file_name(path: Path) -> None:
     [
         ({"modle": {}}, "unknown key 'modle'; did you mean 'model'"),
         ({"train": {"epoch": 3}}, "unknown key 'train.epoch'; did you mean 'epochs'"),
+        ({"train": 3}, r"train: a section is expected \(got 3\)"),
+        ({"model": "vit"}, r"model: a section is expected \(got 'vit'\)"),
         ({"train": {"epochs": "3"}}, "train.epochs: .*integer.*got '3'"),
         ({"train": {"epochs": 0}}, "train.epochs: .*greater than or equal to 1"),
         ({"train": {"learning_rate": float("nan")}}, "train.learning_rate"),

@@ -483,9 +483,9 @@ def _explain(problem: Any) -> str:
     if problem["type"] == "union_tag_invalid":
         name = problem["ctx"]["tag"]
         return f"{where}.{tag}: no {tag} {name!r}{_nearest(name, kinds)}"
-    message = problem["msg"].removeprefix("Value error, ")
+    message = "a section is expected" if problem["type"].startswith("model_") else problem["msg"]
     shown = f" (got {given!r})" if isinstance(given, str | int | float | bool) else ""
-    return f"{where}: {message}{shown}"
+    return f"{where}: {message.removeprefix('Value error, ')}{shown}"
 
 
 def _sections(kind: Any) -> list[type[BaseModel]]:
