@@ -18,7 +18,7 @@ from lutra.nn.vision import LutChannelMixer, VisionTransformer
 from lutra.nn.vision._linear import Linear
 from lutra.nn.vision._nonlinear import whole_unit
 from lutra.nn.vision._range import Range
-from lutra.nn.vision._values import Values
+from lutra.nn.vision._values import STEPS, Values, bounds
 from lutra.vit import (
     PAPER_MIXER,
     Cct,
@@ -293,8 +293,29 @@ def test_sums_of_more_than_24_bits_are_exact() -> None:
     assert torch.equal(found.long(), x @ layer.codes()[0].long().T)
 
 
+@pytest.mark.parametrize("bits", range(1, 8))
+def test_few_bits_lose_least_of_normal_numbers(bits: int) -> None:
+    """Other steps lose more, of weights and of activations whose range is that of a million."""
+    normal = torch.special.ndtri((torch.arange(1 << 20).double() + 0.5) / (1 << 20))
+    least, most = bounds(bits)
+
+    def loss(step: float) -> float:
+        codes = (normal / step).round().clamp(least, most)
+        if bits == 1:
+            codes = normal.sign()
+        return (codes * step - normal).square().mean().item()
+
+    own = STEPS[bits - 1]
+    assert loss(own) < min(loss(0.97 * own), loss(1.03 * own))
+    layer, range_ = Linear(len(normal), 1, bits), Range()
+    layer.linear_weight.data[0] = 3 * normal
+    assert layer.codes()[1].item() == pytest.approx(3 * own, rel=1e-3)
+    range_.peak.fill_(3 * normal.max())
+    assert range_.scale(bits).item() == pytest.approx(3 * own, rel=0.05)
+
+
 def test_a_row_of_zeros_has_a_scale() -> None:
-    for bits in (1, 8):
+    for bits in (1, 4, 8):
         layer = Linear(5, 3, bits)
         nn.init.zeros_(layer.linear_weight)
         found = layer(Values(torch.ones(2, 5), torch.tensor(1.0, dtype=torch.float64)))

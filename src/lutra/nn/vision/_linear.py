@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from lutra.nn.vision._values import EXACT, Values, bounds, straight
+from lutra.nn.vision._values import EXACT, STEPS, Values, bounds, straight
 
 __all__ = ["BIAS_BITS", "Linear"]
 
@@ -17,8 +17,9 @@ _LEAST = 1e-9
 class Linear(nn.Module):
     """``y = W x + b``; in integers, ``q(W) q(x) + q(b)`` in units of both scales.
 
-    The scale of a row of W is its greatest magnitude by ``2**(bits - 1) - 1``; with one bit, W
-    are signs and the scale is the mean magnitude.
+    The scale of a row of W is its greatest magnitude by ``2**(bits - 1) - 1``; with fewer than 8
+    bits the one that loses least of normal weights of its mean magnitude, with one bit, where W are
+    signs, this itself.
 
     Parameters
     ----------
@@ -71,7 +72,10 @@ class Linear(nn.Module):
         weight = self.linear_weight
         size = weight.detach().double().abs()
         least, most = bounds(self.bits)
-        scale = size.mean(1) if self.bits == 1 else size.amax(1) / most
+        if self.bits > len(STEPS):
+            scale = size.amax(1) / most
+        else:
+            scale = size.mean(1) * STEPS[self.bits - 1] / STEPS[0]
         scale = scale.clamp_min(_LEAST / most)
         if self.one_scale:
             scale = scale.amax().expand_as(scale)

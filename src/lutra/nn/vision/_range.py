@@ -5,12 +5,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from lutra.nn.vision._values import STEPS
+
 __all__ = ["Range", "Ranged", "update_ranges"]
 
 _MOMENTUM = 0.95
 """Of a range's running maximum, as in I-ViT."""
 _FALL = 0.999
 """How slowly the range of the residual stream shrinks."""
+_DEVIATIONS = 5.0
+"""That the greatest of a million normal values is away from 0."""
 
 
 class Range(nn.Module):
@@ -43,8 +47,8 @@ class Range(nn.Module):
 
     def scale(self, bits: int) -> Tensor:
         """Return the real value of code 1 where the range takes so many bits; float64."""
-        top = (1 << (bits - 1)) - 1
-        return self.peak.double().clamp_min(1e-6) / max(1, top)
+        top = _DEVIATIONS / STEPS[bits - 1] if bits <= len(STEPS) else (1 << (bits - 1)) - 1
+        return self.peak.double().clamp_min(1e-6) / top
 
 
 @torch.no_grad()
@@ -89,4 +93,4 @@ class Ranged(nn.Module):
     @property
     def scale(self) -> Tensor:
         """Real value of code 1, float64."""
-        return self.range.scale(self.bits) * (0.5 if self.bits == 1 else 1.0)
+        return self.range.scale(self.bits)

@@ -6,10 +6,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-__all__ = ["EXACT", "Values", "bounds", "straight"]
+__all__ = ["EXACT", "STEPS", "Values", "bounds", "straight"]
 
 EXACT = 1 << 24
 """Below it, every whole number is a float32."""
+STEPS = (0.798, 1.049, 0.602, 0.339, 0.189, 0.104, 0.0569)
+"""What code 1 of 1 to 7 bits stands for where a standard normal distribution loses least.
+
+Of 8 bits on, the greatest value is the greatest code.
+"""
 
 
 @dataclass(frozen=True)
