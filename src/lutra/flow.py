@@ -194,7 +194,6 @@ class Run:
         difference = first_difference({"scores": codes}, {"scores": scores})
         if difference is not None:
             raise VerifyError(f"{self.recipe.name}: model and integers differ: {difference}")
-        unproven.replace(self.integer_path)
 
         def predict(part: Split) -> NDArray[np.int64]:
             given = scores if part is data.test else model.codes(torch.from_numpy(part.x)).numpy()
@@ -206,7 +205,7 @@ class Run:
             "accuracy": self._accuracy(predict),
             "compiled_from": self.recipe.circuit_digest,
         }
-        if before != self.integer_path.read_bytes() or self._load().recipe_text != self.text:
+        if before != unproven.read_bytes() or self._load().recipe_text != self.text:
             parts["accelerator"] = None
             parts["verify"] = Verification(
                 samples=len(data.test),
@@ -217,6 +216,7 @@ class Run:
                 latency_cycles=None,
                 register_every=None,
             )
+        unproven.replace(self.integer_path)
         self._record(**parts)
 
     def _circuit_accuracy(self, circuit: Circuit) -> Accuracy:
