@@ -306,12 +306,14 @@ def test_few_bits_lose_least_of_normal_numbers(bits: int) -> None:
         return (codes * step - normal).square().mean().item()
 
     own = STEPS[bits - 1]
-    assert loss(own) < min(loss(0.97 * own), loss(1.03 * own))
+    least_others = min(loss(0.97 * own), loss(1.03 * own))
+    assert loss(own) < least_others
     layer, range_ = Linear(len(normal), 1, bits), Range()
     layer.linear_weight.data[0] = 3 * normal
-    assert layer.codes()[1].item() == pytest.approx(3 * own, rel=1e-3)
+    _, scale = layer.codes()
+    assert loss(scale.item() / 3) < least_others
     range_.peak.fill_(3 * normal.max())
-    assert range_.scale(bits).item() == pytest.approx(3 * own, rel=0.05)
+    assert loss(range_.scale(bits).item() / 3) < least_others
 
 
 def test_a_row_of_zeros_has_a_scale() -> None:
